@@ -15,6 +15,9 @@ from hypothesis import settings
 settings.register_profile("rnnkit", deadline=None)
 settings.load_profile("rnnkit")
 
+# The networks of the tests are too small to be worth sharing between cores.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:

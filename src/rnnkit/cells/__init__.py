@@ -1,0 +1,18 @@
+"""Recurrent layers and cells: the equations of `torch.nn`, exact on ragged sequences."""
+
+from rnnkit.cells.init import initialize_
+from rnnkit.cells.layers import GRU, LSTM, RNN
+from rnnkit.cells.single import GRUCell, LSTMCell, RNNCell
+from rnnkit.cells.weights import from_keras, to_keras
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
+    "from_keras",
+    "initialize_",
+    "to_keras",
+]

@@ -1,0 +1,91 @@
+"""The checks that all cells share, in the caller's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnkit.errors import OptionError, ShapeError
+from rnnkit.packed import Layout
+
+__all__ = ["check_input", "check_rate", "check_size", "check_state", "layout_of"]
+
+
+def check_size(cell: str, name: str, value: object, *, least: int = 1) -> None:
+    """Refuse a size that is no whole number, or too small."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{cell}: {name}={value!r}, but a whole number >= {least} was expected.")
+
+
+def check_rate(cell: str, name: str, value: object) -> None:
+    """Refuse a dropout rate outside of [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise OptionError(
+            f"{cell}: {name}={value!r}, but the share of values to drop was expected, "
+            f"between 0 and 1."
+        )
+
+
+def check_input(cell: str, x: Tensor, weight_ih: Tensor) -> None:
+    """Refuse input whose number of features or dtype is not that of the weights."""
+    features, input_size = x.shape[-1], weight_ih.shape[1]
+    if features != input_size:
+        raise ShapeError(
+            f"{cell}: input has {features} features (shape {tuple(x.shape)}) but "
+            f"input_size={input_size}. Pass the embedded input, or build "
+            f"{cell}(input_size={features})."
+        )
+    if x.dtype != weight_ih.dtype:
+        raise ShapeError(
+            f"{cell}: input is {x.dtype} but the weights are {weight_ih.dtype}. Convert one of "
+            f"them: input.to({weight_ih.dtype}), or the module.to({x.dtype})."
+        )
+
+
+def check_state(
+    cell: str, name: str, state: object, shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    """Refuse a state that is no tensor, or of another shape or dtype."""
+    if not isinstance(state, Tensor):
+        raise ShapeError(f"{cell}: {name} is a {type(state).__name__}, but a tensor was expected.")
+    if tuple(state.shape) != shape:
+        raise ShapeError(
+            f"{cell}: {name} has shape {tuple(state.shape)} but {shape} was expected. Carry the "
+            f"state of the same sequences, or leave hx out to begin from zeros."
+        )
+    if state.dtype != dtype:
+        raise ShapeError(
+            f"{cell}: {name} is {state.dtype} but the input is {dtype}. "
+            f"Convert it: {name}.to({dtype})."
+        )
+
+
+def layout_of(
+    cell: str, lengths: Sequence[int] | np.ndarray | Tensor | None, steps: int, batch: int
+) -> Layout:
+    """The layout of a padded batch, all of its steps where no lengths are given."""
+    if steps == 0 or batch == 0:
+        raise ShapeError(
+            f"{cell}: input has {steps} steps and {batch} sequences, but at least one of each "
+            f"is needed."
+        )
+    if lengths is None:
+        return Layout(np.full(batch, steps))
+    given = lengths.cpu().numpy() if isinstance(lengths, Tensor) else np.asarray(lengths)
+    if given.shape != (batch,):
+        raise ShapeError(
+            f"{cell}: lengths has shape {given.shape} but input holds {batch} sequences. Pass one "
+            f"length for each; with batch_first=True input is (B, T, I), otherwise (T, B, I)."
+        )
+    if given.dtype.kind not in "iu":
+        raise ShapeError(f"{cell}: lengths is {given.dtype}, but whole numbers were expected.")
+    if given.max() > steps:
+        where = int(given.argmax())
+        raise ShapeError(
+            f"{cell}: lengths[{where}] is {int(given[where])} but input has only {steps} steps. "
+            f"With batch_first=True input is (B, T, I), otherwise (T, B, I)."
+        )
+    return Layout(given)
