@@ -1,0 +1,9 @@
+"""Sequences out of a model's next-token probabilities, over any `step` callable."""
+
+from rnnkit.decode.beam import beam
+from rnnkit.decode.hypothesis import Hypothesis
+from rnnkit.decode.rollout import greedy, sample
+from rnnkit.decode.state import reorder
+from rnnkit.decode.stepper import Step
+
+__all__ = ["Hypothesis", "Step", "beam", "greedy", "reorder", "sample"]

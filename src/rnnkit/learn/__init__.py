@@ -1,0 +1,26 @@
+"""Training of a module: the loop, optimizers, schedules, clipping, and what a fit records."""
+
+from rnnkit.learn.callbacks import Callback, StepInfo
+from rnnkit.learn.clipping import clip_grad_norm
+from rnnkit.learn.history import History
+from rnnkit.learn.loop import BatchLoss, Trainer
+from rnnkit.learn.monitor import Monitor
+from rnnkit.learn.optimizers import OptimizerGroup, build_optimizer
+from rnnkit.learn.progress import ProgressBar
+from rnnkit.learn.schedules import SCHEDULES, Schedule, build_schedule
+
+__all__ = [
+    "SCHEDULES",
+    "BatchLoss",
+    "Callback",
+    "History",
+    "Monitor",
+    "OptimizerGroup",
+    "ProgressBar",
+    "Schedule",
+    "StepInfo",
+    "Trainer",
+    "build_optimizer",
+    "build_schedule",
+    "clip_grad_norm",
+]
