@@ -1,0 +1,36 @@
+"""Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
+
+from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
+from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
+from rnnkit.networks.dropout import LockedDropout
+from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
+from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
+from rnnkit.networks.models import (
+    ClassifierNetwork,
+    TaggerNetwork,
+    TranslatorNetwork,
+    count_parameters,
+)
+from rnnkit.networks.pooling import FixedWindow, Pooled
+
+__all__ = [
+    "AdditiveAttention",
+    "AttentionDecoder",
+    "CharacterEmbedding",
+    "ClassifierNetwork",
+    "DecoderState",
+    "FixedWindow",
+    "LockedDropout",
+    "MultiplicativeAttention",
+    "Pooled",
+    "RecurrentEncoder",
+    "TaggerNetwork",
+    "TokenEmbedding",
+    "TranslatorNetwork",
+    "WindowCell",
+    "WindowEncoder",
+    "WordEmbedding",
+    "build_attention",
+    "build_encoder",
+    "count_parameters",
+]

@@ -1,0 +1,97 @@
+"""Where to look in the source: a weight for each of its steps, and their weighted mean."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rnnkit.errors import ShapeError, check_option
+
+__all__ = ["ATTENTIONS", "AdditiveAttention", "MultiplicativeAttention", "build_attention"]
+
+
+class _Attention(nn.Module):
+    """context = sum_s a_s m_s with a = softmax(score(q, k_s)) over the valid steps s."""
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size, self.memory_size = query_size, memory_size
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """memory: (B, S, M) -> what `forward` compares queries with, computed once a sentence."""
+        raise TypeError(f"{type(self).__name__} defines no keys.")
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """query: (B, Q); keys: from `keys` -> (B, S)."""
+        raise TypeError(f"{type(self).__name__} defines no score.")
+
+    def forward(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """query: (B, Q); memory: (B, S, M); mask: (B, S) True at valid steps.
+
+        Returns context (B, M) and weights (B, S), which are 0 where the mask is False.
+        """
+        if query.shape[0] != memory.shape[0] or mask.shape != memory.shape[:2]:
+            raise ShapeError(
+                f"query {tuple(query.shape)}, memory {tuple(memory.shape)} and mask "
+                f"{tuple(mask.shape)} do not belong together: expected (B, Q), (B, S, M), (B, S)."
+            )
+        scores = self.score(query, keys).masked_fill(~mask, float("-inf"))
+        weights = torch.softmax(scores, dim=-1)
+        context = torch.bmm(weights.unsqueeze(1), memory).squeeze(1)
+        return context, weights
+
+
+class AdditiveAttention(_Attention):
+    """score = v^T tanh(W q + U m_s).
+
+    Source: Bahdanau, Cho & Bengio 2015, appendix A.1.2.
+    """
+
+    def __init__(self, query_size: int, memory_size: int, attention_size: int | None = None):
+        super().__init__(query_size, memory_size)
+        size = attention_size or query_size
+        self.query = nn.Linear(query_size, size, bias=False)
+        self.memory = nn.Linear(memory_size, size, bias=False)
+        self.energy = nn.Linear(size, 1, bias=False)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """U m_s, (B, S, A)."""
+        projected: Tensor = self.memory(memory)
+        return projected
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """(B, S)."""
+        energy: Tensor = self.energy(torch.tanh(self.query(query).unsqueeze(1) + keys))
+        return energy.squeeze(-1)
+
+
+class MultiplicativeAttention(_Attention):
+    """score = q^T W m_s ("general").
+
+    Source: Luong, Pham & Manning 2015, section 3.1.
+    """
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__(query_size, memory_size)
+        self.memory = nn.Linear(memory_size, query_size, bias=False)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """W m_s, (B, S, Q)."""
+        projected: Tensor = self.memory(memory)
+        return projected
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """(B, S)."""
+        return torch.bmm(keys, query.unsqueeze(-1)).squeeze(-1)
+
+
+ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
+
+
+def build_attention(name: str, query_size: int, memory_size: int) -> _Attention:
+    """The attention of that name: "additive" or "multiplicative"."""
+    check_option("attention", name, ATTENTIONS)
+    attention: _Attention = ATTENTIONS[name](query_size, memory_size)
+    return attention

@@ -1,0 +1,172 @@
+"""A target sequence, one token at a time, looking back at the source."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rnnkit.cells import GRUCell, LSTMCell, RNNCell, initialize_
+from rnnkit.errors import check_option
+from rnnkit.networks.attention import build_attention
+from rnnkit.networks.dropout import LockedDropout
+from rnnkit.packed import Packed
+
+__all__ = ["AttentionDecoder", "DecoderState", "WindowCell"]
+
+STEP_CELLS = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+
+
+class WindowCell(nn.Module):
+    """The feed-forward contrast of a cell: sees its last `steps` inputs and nothing before them.
+
+    y_t = relu(W [x_{t-steps+1}; ...; x_t] + b). Its state is those inputs.
+    Source: the neural language model of Bengio et al. 2003.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *, steps: int) -> None:
+        super().__init__()
+        self.state_size = (steps - 1) * input_size
+        self.hidden = nn.Linear(steps * input_size, hidden_size)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """x: (B, input_size); state: one (B, (steps - 1) * input_size)."""
+        seen = torch.cat([state[0], x], dim=-1)
+        return torch.relu(self.hidden(seen)), (seen[:, x.shape[-1] :],)
+
+
+class DecoderState(NamedTuple):
+    """Everything a decoder needs between steps: a tree of tensors with R rows each.
+
+    layers: the state tensors of each layer's cell. feed: (R, E) the last attentional vector.
+    memory: (R, S, M) encoded source; keys: as the attention wants it; mask: (R, S) valid steps.
+    """
+
+    layers: tuple[tuple[Tensor, ...], ...]
+    feed: Tensor
+    memory: Tensor
+    keys: Tensor
+    mask: Tensor
+
+
+class AttentionDecoder(nn.Module):
+    """Recurrent decoder with attention, input feeding and (tied) output embeddings.
+
+    s_t = cell([E y_{t-1}; a_{t-1}], s_{t-1});  c_t = attention(s_t, source)
+    a_t = tanh(W [c_t; s_t]);  p(y_t) = softmax(E a_t + b)
+    Source: Luong, Pham & Manning 2015, sections 3 and 3.3 (input feeding); Press & Wolf 2017
+    (one matrix E for input and output).
+
+    cell: "rnn", "gru", "lstm", or "none" (a window of `window` inputs, without input feeding).
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        memory_size: int,
+        *,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        attention: str = "additive",
+        input_feeding: bool = True,
+        tied: bool = True,
+        dropout: float = 0.0,
+        window: int = 3,
+    ) -> None:
+        super().__init__()
+        check_option("cell", cell, [*STEP_CELLS, "none"])
+        self.cell, self.hidden_size = cell, hidden_size
+        self.input_feeding = input_feeding and cell != "none"
+        self.embedding = nn.Embedding(vocabulary_size, embedding_size)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        first = embedding_size + (embedding_size if self.input_feeding else 0)
+        self.cells = nn.ModuleList(
+            self._cell(hidden_size if layer else first, window) for layer in range(num_layers)
+        )
+        self.bridge = nn.Linear(memory_size, num_layers * hidden_size)
+        self.attention = build_attention(attention, hidden_size, memory_size)
+        self.combine = nn.Linear(memory_size + hidden_size, embedding_size)
+        self.output = nn.Linear(embedding_size, vocabulary_size)
+        if tied:
+            self.output.weight = self.embedding.weight
+        self.dropout = LockedDropout(dropout)
+
+    def _cell(self, input_size: int, window: int) -> nn.Module:
+        if self.cell == "none":
+            return WindowCell(input_size, self.hidden_size, steps=window)
+        cell = STEP_CELLS[self.cell](input_size, self.hidden_size)
+        initialize_(cell)
+        return cell
+
+    def start(self, summary: Tensor, memory: Tensor, mask: Tensor) -> DecoderState:
+        """summary: (B, M) the source as one vector; memory: (B, S, M); mask: (B, S)."""
+        first = torch.tanh(self.bridge(summary)).chunk(len(self.cells), dim=-1)
+        return DecoderState(
+            layers=tuple(
+                self._first_state(cell, h) for cell, h in zip(self.cells, first, strict=True)
+            ),
+            feed=summary.new_zeros(summary.shape[0], self.combine.out_features),
+            memory=memory,
+            keys=self.attention.keys(memory),
+            mask=mask,
+        )
+
+    def _first_state(self, cell: nn.Module, h: Tensor) -> tuple[Tensor, ...]:
+        if isinstance(cell, WindowCell):
+            return (h.new_zeros(h.shape[0], cell.state_size),)
+        return (h, torch.zeros_like(h)) if self.cell == "lstm" else (h,)
+
+    def advance(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """One step. embedded: (R, E) -> attentional vector (R, E), weights (R, S), new state."""
+        x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
+        layers = []
+        for cell, before in zip(self.cells, state.layers, strict=True):
+            x, after = self._run_cell(cell, x, before)
+            layers.append(after)
+        context, weights = self.attention(x, state.keys, state.memory, state.mask)
+        feed = torch.tanh(self.combine(torch.cat([context, x], dim=-1)))
+        return feed, weights, state._replace(layers=tuple(layers), feed=feed)
+
+    def _run_cell(
+        self, cell: nn.Module, x: Tensor, before: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if isinstance(cell, WindowCell):
+            out, after = cell(x, before)
+            return out, after
+        if self.cell == "lstm":
+            h, c = cell(x, before)
+            return h, (h, c)
+        h = cell(x, before[0])
+        return h, (h,)
+
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """tokens: (R,) the last ones -> (R, V) log-probabilities of the next, new state."""
+        feed, _, state = self.advance(self.embedding(tokens), state)
+        return torch.log_softmax(self.output(feed), dim=-1), state
+
+    def forward(self, inputs: Packed, state: DecoderState) -> Tensor:
+        """Teacher forcing: logits (N, V) after each input token.
+
+        inputs: (N,) ids, the start token first in each; state: from `start`, its rows in the
+        sorted order of `inputs`.
+        """
+        embedded = self.dropout(inputs.with_data(self.embedding(inputs.data)))
+        feeds = []
+        for x in embedded.data.split(inputs.layout.batch_sizes.tolist()):
+            state = _first_rows(state, x.shape[0])
+            feed, _, state = self.advance(x, state)
+            feeds.append(feed)
+        features = self.dropout(inputs.with_data(torch.cat(feeds)))
+        logits: Tensor = self.output(features.data)
+        return logits
+
+
+def _first_rows(state: Any, rows: int) -> Any:
+    """The state of the sequences that are still running, which stand first."""
+    if isinstance(state, Tensor):
+        return state if state.shape[0] == rows else state[:rows]
+    parts = [_first_rows(part, rows) for part in state]
+    return DecoderState(*parts) if isinstance(state, DecoderState) else tuple(parts)

@@ -1,0 +1,118 @@
+"""Ids to vectors: tokens with their hashed neighbors, and words from their characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rnnkit.cells import LSTM, initialize_
+from rnnkit.errors import ShapeError
+from rnnkit.networks.dropout import LockedDropout, check_probability
+from rnnkit.packed import Packed
+
+__all__ = ["CharacterEmbedding", "TokenEmbedding", "WordEmbedding"]
+
+# From this many rows on an embedding's gradient is sparse, so that a step touches only the rows
+# of its own tokens. Below it one dense update is cheaper than the bookkeeping.
+SPARSE_FROM = 4096
+
+UNKNOWN = 1
+
+
+class TokenEmbedding(nn.Module):
+    """The sum of the vectors of a step's ids, one table a column.
+
+    e_t = sum_c E_c[id_{t,c}], as fastText sums the vectors of a word and of its n-grams
+    (Bojanowski et al. 2017, equation 1).
+
+    sizes: the number of indices of each column.
+    rare: indices of column 0 that training saw once. In training each is read as unknown with
+        probability `rare_dropout`, so that the vector of the unknown token learns what unknown
+        tokens are like.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        embedding_size: int,
+        *,
+        rare: Sequence[int] = (),
+        rare_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_probability("rare_dropout", rare_dropout)
+        self.embedding_size = embedding_size
+        self.rare_dropout = rare_dropout
+        self.tables = nn.ModuleList(
+            nn.Embedding(size, embedding_size, sparse=size >= SPARSE_FROM) for size in sizes
+        )
+        for table in self.tables:
+            nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
+        is_rare = torch.zeros(sizes[0], dtype=torch.bool)
+        is_rare[list(rare)] = True
+        self.register_buffer("is_rare", is_rare, persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids: (..., C) int64 -> (..., embedding_size)."""
+        if ids.shape[-1] != len(self.tables):
+            raise ShapeError(
+                f"ids has {ids.shape[-1]} columns (shape {tuple(ids.shape)}), but this embedding "
+                f"has {len(self.tables)} tables."
+            )
+        tokens = self._forget_some(ids[..., 0])
+        total: Tensor = self.tables[0](tokens)
+        for column, table in enumerate(self.tables):
+            if column:
+                total = total + table(ids[..., column])
+        return total
+
+    def _forget_some(self, tokens: Tensor) -> Tensor:
+        if not self.training or self.rare_dropout == 0.0:
+            return tokens
+        forget = torch.rand(tokens.shape, device=tokens.device) < self.rare_dropout
+        rare: Tensor = self.is_rare  # type: ignore[assignment]
+        return torch.where(rare[tokens] & forget, UNKNOWN, tokens)
+
+
+class CharacterEmbedding(nn.Module):
+    """A word's vector from its characters: the last states of a bidirectional LSTM.
+
+    Source: Ling et al. 2015, "Finding Function in Form", equation 4.
+    """
+
+    def __init__(
+        self, num_characters: int, character_size: int, hidden_size: int, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.embedding_size = 2 * hidden_size
+        self.table = TokenEmbedding([num_characters], character_size)
+        self.dropout = LockedDropout(dropout)
+        self.rnn = LSTM(character_size, hidden_size, bidirectional=True)
+        initialize_(self.rnn)
+
+    def forward(self, characters: Packed) -> Tensor:
+        """characters: (N, 1) ids of M words -> (M, 2 * hidden_size), in sorted order."""
+        x = self.dropout(characters.with_data(self.table(characters.data)))
+        _, state = self.rnn(x, need_state=False)
+        h_n: Tensor = state[0]
+        return torch.cat([h_n[0], h_n[1]], dim=-1)
+
+
+class WordEmbedding(nn.Module):
+    """A word's own vector beside the one that its characters give.
+
+    Source: Plank et al. 2016, "Multilingual Part-of-Speech Tagging with Bidirectional LSTMs".
+    """
+
+    def __init__(self, words: TokenEmbedding, characters: CharacterEmbedding) -> None:
+        super().__init__()
+        self.words = words
+        self.characters = characters
+        self.embedding_size = words.embedding_size + characters.embedding_size
+
+    def forward(self, ids: Tensor, characters: Packed, spelling: Tensor) -> Tensor:
+        """ids: (N, 1); characters: the M distinct words; spelling: (N,) each row's word of them."""
+        spelled = self.characters(characters).index_select(0, spelling)
+        return torch.cat([self.words(ids), spelled], dim=-1)

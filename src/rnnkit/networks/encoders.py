@@ -1,0 +1,147 @@
+"""A sequence of vectors to a sequence of vectors: with memory, and without."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rnnkit.cells import GRU, LSTM, RNN, initialize_
+from rnnkit.errors import check_option
+from rnnkit.networks.dropout import LockedDropout
+from rnnkit.packed import Packed
+
+__all__ = ["CELLS", "RecurrentEncoder", "WindowEncoder", "build_encoder"]
+
+CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+
+class RecurrentEncoder(nn.Module):
+    """Stacked recurrent layers, with locked dropout before each one and after the last.
+
+    cell: "rnn", "gru" or "lstm". hidden_size: a direction's. recurrent_dropout: the share of
+    W_hh's weights dropped, one mask a batch (Merity et al. 2018, "weight drop").
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_option("cell", cell, CELLS)
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.hidden_size, self.bidirectional = hidden_size, bidirectional
+        self.dropout = LockedDropout(dropout)
+        self.layers = nn.ModuleList(
+            CELLS[cell](
+                self.output_size if layer else input_size,
+                hidden_size,
+                bidirectional=bidirectional,
+                recurrent_dropout=recurrent_dropout,
+            )
+            for layer in range(num_layers)
+        )
+        for layer in self.layers:
+            initialize_(layer)
+
+    def forward(self, x: Packed) -> Packed:
+        """x: (N, input_size) -> (N, output_size)."""
+        for layer in self.layers:
+            x, _ = layer(self.dropout(x), need_state=False)
+        return self.dropout(x)
+
+    def summary(self, output: Packed) -> Tensor:
+        """(B, output_size) what each direction holds when it has read everything; sorted order."""
+        last = output.data[output.layout.last_row]
+        if not self.bidirectional:
+            return last
+        # The reverse direction ends at step 0, whose rows come first.
+        first = output.data[: output.layout.num_sequences]
+        return torch.cat([last[:, : self.hidden_size], first[:, self.hidden_size :]], dim=-1)
+
+
+class WindowEncoder(nn.Module):
+    """The feed-forward contrast: each step sees a fixed window of the input and remembers nothing.
+
+    y_t = relu(W [x_{t-before}; ...; x_{t+after}] + b), zeros standing beyond either end.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        before: int,
+        after: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.output_size = hidden_size
+        self.before, self.after = before, after
+        self.dropout = LockedDropout(dropout)
+        width = before + 1 + after
+        self.layers = nn.ModuleList(
+            nn.Linear(hidden_size if layer else width * input_size, hidden_size)
+            for layer in range(num_layers)
+        )
+
+    def forward(self, x: Packed) -> Packed:
+        """x: (N, input_size) -> (N, output_size)."""
+        x = self.dropout(x)
+        features = torch.cat(
+            [self._neighbor(x, offset) for offset in range(-self.before, self.after + 1)], dim=-1
+        )
+        for layer in self.layers:
+            features = torch.relu(layer(features))
+        return self.dropout(x.with_data(features))
+
+    def summary(self, output: Packed) -> Tensor:
+        """(B, output_size) the mean over the steps; sorted order."""
+        steps = output.layout.pad(output.data).sum(dim=0)
+        return steps / output.layout.lengths[:, None]
+
+    def _neighbor(self, x: Packed, offset: int) -> Tensor:
+        if offset == 0:
+            return x.data
+        rows, inside = x.layout.shifted(offset)
+        return x.data.index_select(0, rows) * inside[:, None]
+
+
+def build_encoder(
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    num_layers: int,
+    bidirectional: bool,
+    dropout: float,
+    recurrent_dropout: float,
+    window: int,
+) -> RecurrentEncoder | WindowEncoder:
+    """The encoder that `cell` names; "none" sees `window` steps to either side."""
+    check_option("cell", cell, [*CELLS, "none"])
+    if cell == "none":
+        return WindowEncoder(
+            input_size,
+            hidden_size,
+            before=window,
+            after=window if bidirectional else 0,
+            num_layers=num_layers,
+            dropout=dropout,
+        )
+    return RecurrentEncoder(
+        input_size,
+        hidden_size,
+        cell=cell,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+    )

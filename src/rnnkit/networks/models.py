@@ -1,0 +1,109 @@
+"""The networks of the tasks: embedding, encoder, and what turns states into answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from rnnkit.networks.decoders import AttentionDecoder, DecoderState
+from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
+from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
+from rnnkit.networks.pooling import FixedWindow, Pooled
+from rnnkit.packed import Packed
+
+__all__ = ["ClassifierNetwork", "TaggerNetwork", "TranslatorNetwork", "count_parameters"]
+
+
+class ClassifierNetwork(nn.Module):
+    """Many to one: a sequence to the logits of its class.
+
+    embedding: None when the input is numbers already.
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding | None,
+        body: Pooled | FixedWindow,
+        num_classes: int,
+        *,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.embedding, self.body = embedding, body
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(body.output_size, num_classes)
+
+    def forward(self, x: Packed) -> Tensor:
+        """x: (N, C) ids or (N, F) numbers -> (B, K) logits in the caller's order."""
+        if self.embedding is not None:
+            x = x.with_data(self.embedding(x.data))
+        logits: Tensor = self.head(self.dropout(self.body(x)))
+        return logits.index_select(0, x.layout.inverse)
+
+
+class TaggerNetwork(nn.Module):
+    """Many to many, aligned: the logits of a label for each step.
+
+    embedding: a WordEmbedding takes `characters` and `spelling` too; None for numbers.
+    """
+
+    def __init__(
+        self,
+        embedding: WordEmbedding | TokenEmbedding | None,
+        encoder: RecurrentEncoder | WindowEncoder,
+        num_classes: int,
+    ) -> None:
+        super().__init__()
+        self.embedding, self.encoder = embedding, encoder
+        self.head = nn.Linear(encoder.output_size, num_classes)
+
+    def forward(
+        self, x: Packed, characters: Packed | None = None, spelling: Tensor | None = None
+    ) -> Tensor:
+        """x: (N, C) ids or (N, F) numbers -> (N, K) logits, in packed order."""
+        if isinstance(self.embedding, WordEmbedding):
+            x = x.with_data(self.embedding(x.data, characters, spelling))
+        elif self.embedding is not None:
+            x = x.with_data(self.embedding(x.data))
+        logits: Tensor = self.head(self.encoder(x).data)
+        return logits
+
+
+class TranslatorNetwork(nn.Module):
+    """Many to many, unaligned: encoder, attention, decoder."""
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        encoder: RecurrentEncoder | WindowEncoder,
+        decoder: AttentionDecoder,
+    ) -> None:
+        super().__init__()
+        self.embedding, self.encoder, self.decoder = embedding, encoder, decoder
+
+    def encode(self, source: Packed, order: Tensor | None = None) -> DecoderState:
+        """source: (N, C) ids -> the decoder's first state.
+
+        order: (B,) which of the caller's sequences each row shall be; None keeps their order.
+        """
+        output = self.encoder(source.with_data(self.embedding(source.data)))
+        layout = source.layout
+        rows = layout.inverse if order is None else layout.inverse[order]
+        memory = layout.pad(output.data).transpose(0, 1)  # (S, B, M) -> (B, S, M)
+        summary = self.encoder.summary(output)
+        return self.decoder.start(summary[rows], memory[rows], layout.mask[rows])
+
+    def forward(self, source: Packed, inputs: Packed) -> Tensor:
+        """Teacher forcing: (N, V) logits after each of the packed target `inputs`."""
+        logits: Tensor = self.decoder(inputs, self.encode(source, inputs.layout.order))
+        return logits
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
+        """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""
+        return self.decoder.step(tokens, state)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Numbers that training can change, shared ones counted once."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
