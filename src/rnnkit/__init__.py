@@ -1,0 +1,41 @@
+"""Recurrent neural networks for people who have sequences and an ordinary CPU."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnkit.errors import RnnkitError
+    from rnnkit.ship import load
+    from rnnkit.tasks import SequenceClassifier, SequenceTagger, Translation, Translator
+
+__all__ = [
+    "RnnkitError",
+    "SequenceClassifier",
+    "SequenceTagger",
+    "Translation",
+    "Translator",
+    "__version__",
+    "load",
+]
+
+__version__ = "0.1.0"
+
+# Imported when first used, so that `rnnkit --help` need not wait for torch.
+_HOMES = {
+    "RnnkitError": "rnnkit.errors",
+    "SequenceClassifier": "rnnkit.tasks",
+    "SequenceTagger": "rnnkit.tasks",
+    "Translation": "rnnkit.tasks",
+    "Translator": "rnnkit.tasks",
+    "load": "rnnkit.ship",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

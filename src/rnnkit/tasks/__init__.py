@@ -1,0 +1,8 @@
+"""The estimators: fit, predict, score, save; the only place where everything meets."""
+
+from rnnkit.tasks.base import SequenceEstimator
+from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.tagger import SequenceTagger
+from rnnkit.tasks.translator import Translation, Translator
+
+__all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceTagger", "Translation", "Translator"]

@@ -1,0 +1,380 @@
+"""What all estimators share: checks, validation split, training, prediction in batches, files."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnkit import archive
+from rnnkit.batch import Batches
+from rnnkit.errors import ArchiveError, InputError, OptionError, check_option
+from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
+from rnnkit.networks import count_parameters
+
+__all__ = ["Encoded", "SequenceEstimator"]
+
+PREDICT_BATCH = 256
+
+POSITIVE = ("embedding_size", "hidden_size", "num_layers", "batch_size", "max_epochs", "lr")
+MONITORS = {"loss": ("valid_loss", "min"), "accuracy": ("valid_accuracy", "max")}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Examples as numbers: their lengths, and what builds a batch of the chosen ones."""
+
+    lengths: np.ndarray
+    collate: Any
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators. Subclasses say how examples become numbers and which network reads
+    them; every one of them is trained on the cross-entropy of a softmax, by back-propagation
+    through all steps.
+    """
+
+    # Set by the subclasses' constructors, which only store.
+    optimizer: str
+    lr: float
+    weight_decay: float
+    schedule: str
+    warmup: float
+    clip_norm: float | None
+    batch_size: int
+    max_epochs: int
+    patience: int | None
+    monitor: str
+    validation_fraction: float
+    label_smoothing: float
+    random_state: Any
+    verbose: int
+
+    # Parameters that hold a callable: not kept in a file, given again to `load`.
+    callables: ClassVar[tuple[str, ...]] = ()
+
+    module_: nn.Module
+    history_: History
+
+    # -- what a subclass says -------------------------------------------------------------------
+
+    @abstractmethod
+    def _read(self, X: Any, y: Any) -> tuple[list[Any], Any]:
+        """Check X and y in the user's terms and return both as lists (y may be an array)."""
+
+    @abstractmethod
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+        """Set the fitted vectorizers and labels from the training examples."""
+
+    @abstractmethod
+    def _build(self) -> nn.Module:
+        """The network for the fitted vectorizers."""
+
+    @abstractmethod
+    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
+        """Examples as numbers; without y for prediction."""
+
+    @abstractmethod
+    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
+        """Logits (N, K), targets (N,), and how many steps were read."""
+
+    @abstractmethod
+    def _get_state(self) -> dict[str, Any]:
+        """Plain JSON: vectorizers and labels."""
+
+    @abstractmethod
+    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+        """Fitted attributes from what `_get_state` returned."""
+
+    def _check_columns(self, X: Any, *, reset: bool) -> None:
+        """Note (reset) or compare the columns of a table of series."""
+
+    def _class_weight(self) -> Tensor | None:
+        return None
+
+    def _groups(self, y: Any) -> np.ndarray | None:
+        """Classes to keep in proportion when validation examples are set aside."""
+        return None
+
+    # -- fit ------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        callbacks: Iterable[Callback] = (),
+    ) -> Self:
+        """Learn from sequences X and targets y.
+
+        validation: (X, y) to watch instead of a share of the training data.
+        callbacks: objects with the hooks of `rnnkit.learn.Callback`.
+        An interrupt (Ctrl-C) ends training, keeps the best weights so far, and warns.
+        """
+        self._check_options()
+        table, (X, y) = X, self._read(X, y)
+        self._check_columns(table, reset=True)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if validation is not None:
+            held_out = self._read(*validation)
+        else:
+            X, y, held_out = self._hold_out(X, y, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._learn_vocabulary(X, y)
+            self.module_ = self._build()
+            self._train(X, y, held_out, seed, list(callbacks))
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> Self:
+        """Go once over X and y, keeping what was learnt before.
+
+        The first call fixes the vocabulary and the classes (`classes` names those that X does not
+        show yet); later calls read unknown words as unknown.
+        """
+        self._check_options()
+        table, (X, y) = X, self._read(X, y)
+        self._check_columns(table, reset=not hasattr(self, "module_"))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if not hasattr(self, "module_"):
+                self._learn_vocabulary(X, y if classes is None else _with_classes(y, classes))
+                self.module_ = self._build()
+            if not hasattr(self, "_trainer"):
+                self._trainer = self._make_trainer([], watched=False)
+            data = self._encode(X, y)
+            self.module_.train()
+            for batch in self._batches(data, seed, 0):
+                self._trainer.train_batch(batch)
+            self.module_.eval()
+        return self
+
+    def _train(
+        self, X: list[Any], y: Any, held_out: Any, seed: int, callbacks: list[Callback]
+    ) -> None:
+        train = self._encode(X, y)
+        valid = self._encode(*held_out) if held_out is not None else None
+        if self.verbose:
+            callbacks.append(ProgressBar())
+        self._trainer = self._make_trainer(callbacks, watched=valid is not None)
+        try:
+            self.history_ = self._trainer.fit(
+                lambda epoch: self._batches(train, seed, epoch),
+                None if valid is None else lambda: self._evaluate(valid),
+            )
+        finally:
+            self.module_.eval()
+        if self.history_.stopped == "interrupted":
+            warnings.warn(
+                "training was interrupted; the best weights so far are kept.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _make_trainer(self, callbacks: list[Callback], *, watched: bool) -> Trainer:
+        monitor, mode = MONITORS[self.monitor]
+        return Trainer(
+            self.module_,
+            self._batch_loss,
+            optimizer=self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            warmup=self.warmup,
+            clip_norm=self.clip_norm,
+            max_epochs=self.max_epochs,
+            patience=self.patience if watched else None,
+            monitor=monitor,
+            mode=mode,
+            callbacks=callbacks,
+        )
+
+    def _batch_loss(self, module: nn.Module, batch: Any) -> BatchLoss:
+        logits, targets, tokens = self._logits(module, batch)
+        weight = self._class_weight()
+        loss = F.cross_entropy(
+            logits, targets, weight=weight, label_smoothing=self.label_smoothing
+        )
+        return BatchLoss(loss, len(targets), tokens)
+
+    def _evaluate(self, data: Encoded) -> dict[str, float]:
+        """Mean loss (without smoothing or weights) and accuracy."""
+        loss, correct, count = 0.0, 0, 0
+        for batch in self._batches(data, None, 0):
+            logits, targets, _ = self._logits(self.module_, batch)
+            loss += float(F.cross_entropy(logits, targets, reduction="sum"))
+            correct += int((logits.argmax(dim=-1) == targets).sum())
+            count += len(targets)
+        return {"valid_loss": loss / count, "valid_accuracy": correct / count}
+
+    def _batches(self, data: Encoded, seed: int | None, epoch: int) -> Batches[Any]:
+        size = self.batch_size if seed is not None else max(self.batch_size, PREDICT_BATCH)
+        return Batches(data.lengths, data.collate, batch_size=size, seed=seed, rng_key=epoch)
+
+    def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:
+        """Set a share of the examples aside, the same share of every class; none if too few."""
+        groups = self._groups(y)
+        groups = np.zeros(len(X), dtype=int) if groups is None else groups
+        order = np.random.default_rng(seed).permutation(len(X))
+        aside: list[int] = []
+        for group in np.unique(groups):
+            members = order[groups[order] == group]
+            aside += members[: int(len(members) * self.validation_fraction)].tolist()
+        if not aside:
+            return X, y, None
+        kept = np.setdiff1d(np.arange(len(X)), aside)
+        held_out = (_take(X, sorted(aside)), _take(y, sorted(aside)))
+        return _take(X, kept), _take(y, kept), held_out
+
+    # -- predict --------------------------------------------------------------------------------
+
+    def _in_batches(self, data: Encoded, answer: Any) -> list[Any]:
+        """`answer(batch)` gives one result a sequence; results come back in X's order."""
+        results: list[Any] = [None] * len(data)
+        batches = self._batches(data, None, 0)
+        self.module_.eval()
+        with torch.inference_mode():
+            for indices, batch in zip(batches.indices, batches, strict=True):
+                for index, result in zip(indices, answer(batch), strict=True):
+                    results[index] = result
+        return results
+
+    # -- checks ---------------------------------------------------------------------------------
+
+    def _check_options(self) -> None:
+        for name in POSITIVE:
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not value > 0:
+                raise OptionError(f"{name}={value!r}, but it must be a number above 0.")
+        check_option("monitor", self.monitor, MONITORS)
+        for name in ("validation_fraction", "label_smoothing"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise OptionError(f"{name}={getattr(self, name)}, but a share lies in [0, 1).")
+
+    # -- files ----------------------------------------------------------------------------------
+
+    @property
+    def num_parameters_(self) -> int:
+        """Trained numbers in the network."""
+        check_is_fitted(self, "module_")
+        return count_parameters(self.module_)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything that prediction needs to one file; `rnnkit.load` reads it.
+
+        Raises ArchiveError if the disk refuses or a parameter cannot be kept.
+        """
+        check_is_fitted(self, "module_")
+        params = self.get_params(deep=False)
+        given = [name for name in self.callables if params[name] is not None]
+        params.update(dict.fromkeys(self.callables))
+        if not isinstance(params["random_state"], int | None):
+            params["random_state"] = None
+        header = {
+            "estimator": type(self).__name__,
+            "params": {name: _plain(value) for name, value in params.items()},
+            "state": self._get_state(),
+            "given": given,
+            "padding": "none: sequences are packed by length",
+            "history": self.history_.to_dict() if hasattr(self, "history_") else None,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("rnnkit", "torch", "numpy", "scikit-learn")},
+            },
+        }
+        archive.write(path, header, _distinct(self.module_))
+
+    @classmethod
+    def from_archive(
+        cls, header: Mapping[str, Any], tensors: Mapping[str, Tensor], **given: Any
+    ) -> Self:
+        """The estimator that `save` wrote.
+
+        given: the callables that the file cannot hold, by parameter name.
+        """
+        missing = [name for name in header["given"] if name not in given]
+        if missing:
+            raise ArchiveError(
+                f"the model was fitted with a {missing[0]} of your own, which a file cannot hold: "
+                f"load(path, {missing[0]}=...) with the same one."
+            )
+        params = {name: _from_plain(value) for name, value in header["params"].items()}
+        estimator = cls(**{**params, **given})
+        estimator._set_state(header["state"], given)
+        estimator.module_ = estimator._build()
+        try:
+            estimator.module_.load_state_dict(_with_tied(estimator.module_, tensors))
+        except (KeyError, RuntimeError) as error:
+            raise ArchiveError(f"the file's weights do not fit its parameters: {error}.") from None
+        estimator.module_.eval()
+        if header["history"] is not None:
+            estimator.history_ = History.from_dict(header["history"])
+        return estimator
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The optimizer's state belongs to the running process, not to a copy.
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_trainer"}
+
+
+def _take(values: Any, indices: Sequence[int] | np.ndarray) -> Any:
+    if isinstance(values, np.ndarray):
+        return values[indices]
+    return [values[i] for i in indices]
+
+
+def _with_classes(y: Any, classes: Any) -> np.ndarray:
+    unknown = sorted(set(np.unique(y)) - set(np.unique(classes)))
+    if unknown:
+        raise InputError(f"y holds {unknown[0]!r}, which is not among classes={classes!r}.")
+    return np.concatenate([np.asarray(y), np.asarray(classes)])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_from_plain(key): _from_plain(item) for key, item in value["dict"]}
+    return value
+
+
+def _distinct(module: nn.Module) -> dict[str, Tensor]:
+    """The state without the second names of shared tensors."""
+    seen: set[int] = set()
+    kept = {}
+    for name, tensor in module.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            kept[name] = tensor
+        seen.add(tensor.data_ptr())
+    return kept
+
+
+def _with_tied(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The whole state again: what is not in the file is tied to something that is."""
+    state = module.state_dict()
+    by_pointer = {state[name].data_ptr(): tensor for name, tensor in tensors.items()}
+    return {name: tensors.get(name, by_pointer.get(old.data_ptr())) for name, old in state.items()}

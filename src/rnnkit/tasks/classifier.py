@@ -1,0 +1,328 @@
+"""Many to one: a sequence to its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from torch import Tensor, nn
+
+from rnnkit.batch import pack
+from rnnkit.errors import InputError, OptionError
+from rnnkit.networks import (
+    ClassifierNetwork,
+    FixedWindow,
+    Pooled,
+    TokenEmbedding,
+    build_encoder,
+)
+from rnnkit.packed import Packed
+from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
+from rnnkit.vectorize import (
+    IdVectorizer,
+    LabelEncoder,
+    SeriesVectorizer,
+    TextVectorizer,
+    labels_from_json,
+    labels_to_json,
+)
+
+__all__ = ["SequenceClassifier"]
+
+VECTORIZERS = {"text": TextVectorizer, "series": SeriesVectorizer, "ids": IdVectorizer}
+
+
+class ClassifierBatch(NamedTuple):
+    """x: packed ids or numbers; targets: (B,) class indices, in the caller's order."""
+
+    x: Packed
+    targets: Tensor | None
+
+
+class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
+    """Give each sequence a class: sentiment of a review, what a series shows.
+
+    p(k | x_1..x_T) = softmax(W pool(h_1..h_T) + b), h from a recurrent network.
+
+    Parameters
+    ----------
+    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (a bag of tokens, or the
+        padded window of a series).
+    inputs : "auto", or "text", "tokens", "series", "ids" to say what X is. Series are lists or
+        arrays of numbers, (steps,) or (steps, features); a 2-D array is one series a row. NaN at
+        either end of a series, and 0 at either end of ids, are padding.
+    level : "word", "char" or "jamo": what a step of a text is.
+    lower, normalize, analyzer, num_words, min_count : as in `Tokenizer`; tokens seen fewer than
+        `min_count` times are unknown.
+    ngrams, whole_words, buckets : hashed n-grams up to `ngrams`, and hashed whole words (for
+        level="char"), added to each step's embedding.
+    max_length, truncating : steps kept of a text, dropping from the front ("pre") or the end.
+    scale : whether series are brought to mean 0 and deviation 1 with the training data's figures.
+    embedding_size, hidden_size, num_layers, bidirectional, pooling : the network; `pooling` is
+        "last", "mean", "max" or "mean-max".
+    dropout, recurrent_dropout, rare_dropout : locked dropout on inputs and states; share of W_hh
+        dropped; chance that a word seen once is read as unknown.
+    optimizer, lr, weight_decay, schedule, warmup, clip_norm, batch_size, max_epochs, patience,
+    monitor, validation_fraction, label_smoothing, class_weight : training; see `Trainer`. The
+        epoch best in `monitor` ("accuracy" or "loss") on the held-out share is kept.
+    random_state : seed. verbose : 1 shows a progress bar.
+
+    Attributes
+    ----------
+    classes_, vectorizer_, module_, history_, num_parameters_
+
+    >>> model = SequenceClassifier(max_epochs=20, lr=0.01, random_state=0)
+    >>> model = model.fit(["good film", "bad film"] * 20, [1, 0] * 20)
+    >>> model.predict(["a good one", "bad"]).tolist()
+    [1, 0]
+    """
+
+    callables: ClassVar[tuple[str, ...]] = ("analyzer",)
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        inputs: str = "auto",
+        level: str = "word",
+        lower: bool = True,
+        normalize: str | None = None,
+        analyzer: Callable[[str], list[str]] | None = None,
+        num_words: int | None = None,
+        min_count: int = 1,
+        ngrams: int = 1,
+        whole_words: bool = False,
+        buckets: int = 2**16,
+        max_length: int | None = None,
+        truncating: str = "pre",
+        scale: bool = True,
+        embedding_size: int = 64,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "mean-max",
+        dropout: float = 0.2,
+        recurrent_dropout: float = 0.0,
+        rare_dropout: float = 0.1,
+        optimizer: str = "adamw",
+        lr: float = 2e-3,
+        weight_decay: float = 0.01,
+        schedule: str = "one-cycle",
+        warmup: float = 0.0,
+        clip_norm: float | None = 5.0,
+        batch_size: int = 32,
+        max_epochs: int = 10,
+        patience: int | None = None,
+        monitor: str = "accuracy",
+        validation_fraction: float = 0.1,
+        label_smoothing: float = 0.0,
+        class_weight: str | dict[Any, float] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.inputs = inputs
+        self.level = level
+        self.lower = lower
+        self.normalize = normalize
+        self.analyzer = analyzer
+        self.num_words = num_words
+        self.min_count = min_count
+        self.ngrams = ngrams
+        self.whole_words = whole_words
+        self.buckets = buckets
+        self.max_length = max_length
+        self.truncating = truncating
+        self.scale = scale
+        self.embedding_size = embedding_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.rare_dropout = rare_dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.clip_norm = clip_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each sequence, (n,)."""
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: np.ndarray = self.classes_[best]
+        return labels
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Softmax over the classes, (n, K); rows sum to 1."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithm of the softmax, (n, K)."""
+        check_is_fitted(self, "module_")
+        _, sequences = read_like(X, self.kind_)
+        self._check_columns(X, reset=False)
+        data = self._encode(sequences, None)
+        rows = self._in_batches(
+            data, lambda batch: torch.log_softmax(self.module_(batch.x).double(), dim=-1)
+        )
+        return torch.stack(rows).numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # -- how it is made -------------------------------------------------------------------------
+
+    def _read(self, X: Any, y: Any) -> tuple[list[Any], np.ndarray]:
+        if y is None:
+            raise InputError(
+                "SequenceClassifier requires y to be passed, but the target y is None: one label "
+                "for each sequence."
+            )
+        kind, sequences = read_sequences(X, self.inputs)
+        labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        check_consistent_length(sequences, labels)
+        self.kind_ = "text" if kind == "tokens" else kind
+        return sequences, labels
+
+    def _check_columns(self, X: Any, *, reset: bool) -> None:
+        if self.kind_ == "series" and (reset or hasattr(self, "n_features_in_")):
+            check_columns(self, X, reset=reset)
+
+    def _groups(self, y: Any) -> np.ndarray:
+        return np.asarray(y)
+
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+        self._labels = LabelEncoder(np.asarray(y))
+        self.classes_ = self._labels.classes
+        if len(self.classes_) < 2:
+            raise InputError(
+                f"y holds one class only ({self.classes_.tolist()[0]!r}), but at least two classes are "
+                f"needed to tell apart."
+            )
+        self.vectorizer_ = self._vectorizer().fit(X)
+        self.class_weight_ = self._weights(np.asarray(y))
+        self.window_ = int(max(map(len, self.vectorizer_.transform(X))))
+
+    def _vectorizer(self) -> Any:
+        if self.kind_ == "series":
+            return SeriesVectorizer(scale=self.scale)
+        if self.kind_ == "ids":
+            return IdVectorizer()
+        return TextVectorizer(
+            level=self.level,
+            lower=self.lower,
+            normalize=self.normalize,
+            analyzer=self.analyzer,
+            num_words=self.num_words,
+            min_count=self.min_count,
+            ngrams=self.ngrams,
+            words=self.whole_words,
+            buckets=self.buckets,
+            max_length=self.max_length,
+            truncating=self.truncating,
+        )
+
+    def _weights(self, y: np.ndarray) -> list[float] | None:
+        if self.class_weight is None:
+            return None
+        if isinstance(self.class_weight, Mapping):
+            unknown = set(self.class_weight) - set(self.classes_.tolist())
+            if unknown:
+                raise OptionError(
+                    f"class_weight names {sorted(map(str, unknown))}, which y does not hold."
+                )
+            return [float(self.class_weight.get(c, 1.0)) for c in self.classes_.tolist()]
+        weights: list[float] = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=y
+        ).tolist()
+        return weights
+
+    def _class_weight(self) -> Tensor | None:
+        return None if self.class_weight_ is None else torch.tensor(self.class_weight_)
+
+    def _build(self) -> nn.Module:
+        embedding = None
+        if self.kind_ != "series":
+            embedding = TokenEmbedding(
+                self.vectorizer_.sizes,
+                self.embedding_size,
+                rare=self.vectorizer_.rare(),
+                rare_dropout=self.rare_dropout,
+            )
+        width = self.vectorizer_.num_features if embedding is None else self.embedding_size
+        return ClassifierNetwork(
+            embedding, self._body(width), len(self.classes_), dropout=self.dropout
+        )
+
+    def _body(self, input_size: int) -> Pooled | FixedWindow:
+        if self.cell == "none" and self.kind_ == "series":
+            return FixedWindow(
+                input_size, self.hidden_size, steps=self.window_, dropout=self.dropout
+            )
+        encoder = build_encoder(
+            self.cell,
+            input_size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            window=0,
+        )
+        return Pooled(encoder, self.pooling)
+
+    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
+        rows = self.vectorizer_.transform(X)
+        targets = None if y is None else self._labels.encode(np.asarray(y).tolist())
+
+        def collate(indices: np.ndarray) -> ClassifierBatch:
+            x = pack([rows[i] for i in indices])
+            return ClassifierBatch(x, None if targets is None else torch.from_numpy(targets[indices]))
+
+        return Encoded(np.array([len(row) for row in rows]), collate)
+
+    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
+        return module(batch.x), batch.targets, batch.x.layout.num_rows
+
+    def _get_state(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind_,
+            "vectorizer": self.vectorizer_.get_config(),
+            "labels": labels_to_json(self.classes_),
+            "class_weight": self.class_weight_,
+            "window": self.window_,
+        }
+
+    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+        self.kind_ = state["kind"]
+        self.vectorizer_ = VECTORIZERS[self.kind_].from_config(
+            state["vectorizer"], **(dict(given) if self.kind_ == "text" else {})
+        )
+        self._labels = LabelEncoder(labels_from_json(state["labels"]))
+        self.classes_ = self._labels.classes
+        self.class_weight_ = state["class_weight"]
+        self.window_ = state["window"]

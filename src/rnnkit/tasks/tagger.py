@@ -1,0 +1,335 @@
+"""Many to many, aligned: a label for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from torch import Tensor, nn
+
+from rnnkit.batch import pack, pack_like, pack_spellings
+from rnnkit.errors import InputError
+from rnnkit.networks import (
+    CharacterEmbedding,
+    TaggerNetwork,
+    TokenEmbedding,
+    WordEmbedding,
+    build_encoder,
+)
+from rnnkit.packed import Packed
+from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.inputs import read_like, read_sequences
+from rnnkit.vectorize import (
+    IdVectorizer,
+    LabelEncoder,
+    SeriesVectorizer,
+    WordVectorizer,
+    labels_from_json,
+    labels_to_json,
+    used_steps,
+)
+
+__all__ = ["SequenceTagger"]
+
+VECTORIZERS = {"text": WordVectorizer, "series": SeriesVectorizer, "ids": IdVectorizer}
+
+# The feed-forward contrast sees this many neighbors to either side.
+WINDOW = 2
+
+
+class TaggerBatch(NamedTuple):
+    """x: packed; characters, spelling: of its distinct words; targets: (N,) in packed order."""
+
+    x: Packed
+    characters: Packed | None
+    spelling: Tensor | None
+    targets: Tensor | None
+
+
+class SequenceTagger(SequenceEstimator):
+    """Give every step a label: the part of speech of each word, the state at each moment.
+
+    p(k | t) = softmax(W h_t + b), h from a bidirectional recurrent network over word vectors, each
+    a learnt vector beside the last states of a character network (Plank et al. 2016).
+
+    Parameters
+    ----------
+    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (a window of two steps to
+        either side).
+    inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
+    lower, normalize, min_count : how words are counted; characters keep their case.
+    character_size, character_hidden_size : of the character network; 0 leaves it out.
+    scale : for series. The others are those of `SequenceClassifier`.
+
+    Attributes
+    ----------
+    classes_, vectorizer_, module_, history_, num_parameters_
+
+    >>> model = SequenceTagger(max_epochs=30, lr=0.02, hidden_size=16, random_state=0)
+    >>> model = model.fit([["dogs", "bark"], ["birds", "sing"]] * 9, [["N", "V"]] * 18)
+    >>> model.predict([["birds", "bark"], []])
+    [['N', 'V'], []]
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        inputs: str = "auto",
+        lower: bool = True,
+        normalize: str | None = None,
+        min_count: int = 1,
+        scale: bool = True,
+        embedding_size: int = 100,
+        character_size: int = 32,
+        character_hidden_size: int = 64,
+        hidden_size: int = 160,
+        num_layers: int = 2,
+        bidirectional: bool = True,
+        dropout: float = 0.33,
+        recurrent_dropout: float = 0.0,
+        rare_dropout: float = 0.5,
+        optimizer: str = "adamw",
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
+        schedule: str = "one-cycle",
+        warmup: float = 0.0,
+        clip_norm: float | None = 5.0,
+        batch_size: int = 32,
+        max_epochs: int = 12,
+        patience: int | None = None,
+        monitor: str = "accuracy",
+        validation_fraction: float = 0.1,
+        label_smoothing: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.inputs = inputs
+        self.lower = lower
+        self.normalize = normalize
+        self.min_count = min_count
+        self.scale = scale
+        self.embedding_size = embedding_size
+        self.character_size = character_size
+        self.character_hidden_size = character_hidden_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.rare_dropout = rare_dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.clip_norm = clip_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.label_smoothing = label_smoothing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> list[list[Any]]:
+        """The most probable label of each step, a list for each sequence; none for padding."""
+        return [
+            self.classes_[probabilities.argmax(axis=1)].tolist()
+            for probabilities in self.predict_proba(X)
+        ]
+
+    def predict_proba(self, X: Any) -> list[np.ndarray]:
+        """Softmax over the labels, (T, K) for each sequence; rows sum to 1."""
+        check_is_fitted(self, "module_")
+        kind, sequences = read_like(X, self.kind_)
+        sequences = [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
+        # An empty sentence has no step to label, and no network needs to run for it.
+        filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
+        results = [np.empty((0, len(self.classes_))) for _ in sequences]
+        if filled:
+            data = self._encode([sequences[i] for i in filled], None)
+            for i, rows in zip(filled, self._in_batches(data, self._answer), strict=True):
+                results[i] = rows.numpy()
+        return results
+
+    def score(self, X: Any, y: Any) -> float:
+        """Share of steps with the right label, padding left out."""
+        sequences, labels = self._aligned(y, *read_like(X, self.kind_))
+        pairs = [
+            pair
+            for guesses, row in zip(self.predict(sequences), labels, strict=True)
+            for pair in zip(guesses, row, strict=True)
+        ]
+        if not pairs:
+            raise InputError("there is no step to score: every sequence is empty.")
+        return sum(guess == label for guess, label in pairs) / len(pairs)
+
+    def _answer(self, batch: TaggerBatch) -> list[Tensor]:
+        logits = self.module_(batch.x, batch.characters, batch.spelling)
+        probabilities = torch.softmax(logits.double(), dim=-1)
+        return batch.x.with_data(probabilities).to_sequences()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = None
+        tags.target_tags.required = True
+        tags.target_tags.two_d_labels = True
+        tags.input_tags.string = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # -- how it is made -------------------------------------------------------------------------
+
+    def _read(self, X: Any, y: Any) -> tuple[list[Any], list[list[Any]]]:
+        if y is None:
+            raise InputError(
+                "SequenceTagger requires y to be passed, but the target y is None: a list of "
+                "labels for each sequence."
+            )
+        kind, sequences = read_sequences(X, self.inputs)
+        sequences, labels = self._aligned(y, kind, sequences)
+        for position, sequence in enumerate(sequences):
+            if len(sequence) == 0:
+                raise InputError(f"X[{position}] is empty: leave out sequences without a step.")
+        self.kind_ = "text" if kind == "tokens" else kind
+        return sequences, labels
+
+    def _aligned(
+        self, y: Any, kind: str, sequences: list[Any]
+    ) -> tuple[list[Any], list[list[Any]]]:
+        """Sequences and labels of equal lengths, without the steps that are padding."""
+        sequences = _as_words(kind, sequences)
+        check_consistent_length(sequences, y)
+        labels = [_plain_list(row) for row in y]
+        for position, (sequence, row) in enumerate(zip(sequences, labels, strict=True)):
+            if len(sequence) != len(row):
+                raise InputError(
+                    f"X[{position}] has {len(sequence)} steps but y[{position}] has {len(row)} "
+                    f"labels; each step needs one."
+                )
+        used = [_steps(kind, sequence) for sequence in sequences]
+        sequences = [sequence[steps] for sequence, steps in zip(sequences, used, strict=True)]
+        return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
+
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+        self._labels = LabelEncoder([label for row in y for label in row])
+        self.classes_ = self._labels.classes
+        if len(self.classes_) < 2:
+            raise InputError(
+                f"y holds one label only ({self.classes_.tolist()[0]!r}), but at least two are needed."
+            )
+        self.vectorizer_ = self._vectorizer().fit(X)
+
+    def _vectorizer(self) -> Any:
+        if self.kind_ == "series":
+            return SeriesVectorizer(scale=self.scale)
+        if self.kind_ == "ids":
+            return IdVectorizer()
+        return WordVectorizer(
+            lower=self.lower, normalize=self.normalize, min_count=self.min_count
+        )
+
+    def _build(self) -> nn.Module:
+        embedding = self._embedding()
+        width = self.vectorizer_.num_features if embedding is None else embedding.embedding_size
+        encoder = build_encoder(
+            self.cell,
+            width,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            window=WINDOW,
+        )
+        return TaggerNetwork(embedding, encoder, len(self.classes_))
+
+    def _embedding(self) -> WordEmbedding | TokenEmbedding | None:
+        if self.kind_ == "series":
+            return None
+        size = self.vectorizer_.size if self.kind_ == "text" else self.vectorizer_.sizes[0]
+        words = TokenEmbedding(
+            [size],
+            self.embedding_size,
+            rare=self.vectorizer_.rare(),
+            rare_dropout=self.rare_dropout,
+        )
+        if not self._spells():
+            return words
+        return WordEmbedding(
+            words,
+            CharacterEmbedding(
+                self.vectorizer_.num_characters,
+                self.character_size,
+                self.character_hidden_size,
+                dropout=self.dropout / 2,
+            ),
+        )
+
+    def _spells(self) -> bool:
+        return self.kind_ == "text" and self.character_size > 0
+
+    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
+        rows = self.vectorizer_.transform(X)
+        if self.kind_ == "text":
+            rows = [row[:, None] for row in rows]
+        targets = None if y is None else self._targets(y)
+        forms, spellings = self._spell(X) if self._spells() else ([], [])
+
+        def collate(indices: np.ndarray) -> TaggerBatch:
+            x = pack([rows[i] for i in indices])
+            characters, spelling = None, None
+            if forms:
+                characters, spelling = pack_spellings([forms[i] for i in indices], spellings, x)
+            labels = None if targets is None else pack_like([targets[i] for i in indices], x)
+            return TaggerBatch(x, characters, spelling, labels)
+
+        return Encoded(np.array([len(row) for row in rows]), collate)
+
+    def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
+        flat = self._labels.encode(label for row in y for label in row)
+        return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
+
+    def _spell(self, X: list[Sequence[str]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Each word as an index of its form, and each form's characters (M, 1)."""
+        index: dict[str, int] = {}
+        forms = [np.array([index.setdefault(word, len(index)) for word in row]) for row in X]
+        return forms, [self.vectorizer_.spell(word)[:, None] for word in index]
+
+    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
+        logits = module(batch.x, batch.characters, batch.spelling)
+        return logits, batch.targets, batch.x.layout.num_rows
+
+    def _get_state(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind_,
+            "vectorizer": self.vectorizer_.get_config(),
+            "labels": labels_to_json(self.classes_),
+        }
+
+    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+        self.kind_ = state["kind"]
+        self.vectorizer_ = VECTORIZERS[self.kind_].from_config(state["vectorizer"])
+        self._labels = LabelEncoder(labels_from_json(state["labels"]))
+        self.classes_ = self._labels.classes
+
+
+def _as_words(kind: str, sequences: list[Any]) -> list[Any]:
+    return [sequence.split() for sequence in sequences] if kind == "text" else sequences
+
+
+def _steps(kind: str, sequence: Any) -> slice:
+    return used_steps(sequence) if kind in ("series", "ids") else slice(None)
+
+
+def _plain_list(row: Any) -> list[Any]:
+    if isinstance(row, str) or not hasattr(row, "__len__"):
+        raise InputError(f"y should hold a list of labels for each sequence, but holds {row!r:.40}.")
+    values: list[Any] = row.tolist() if isinstance(row, np.ndarray) else list(row)
+    return values

@@ -1,0 +1,404 @@
+"""Many to many, unaligned: a sentence to a sentence of another language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import sacrebleu
+import torch
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from torch import Tensor, nn
+
+from rnnkit.batch import pack, pack_like
+from rnnkit.decode import Hypothesis, beam, greedy, sample
+from rnnkit.errors import InputError, OptionError
+from rnnkit.networks import AttentionDecoder, TokenEmbedding, TranslatorNetwork, build_encoder
+from rnnkit.packed import Packed
+from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.inputs import read_texts
+from rnnkit.vectorize import TextVectorizer
+
+__all__ = ["Translation", "Translator"]
+
+# The reserved index of the target's vocabulary both begins and ends a sentence; index 1 (unknown)
+# is never produced.
+BOUNDARY, UNKNOWN = 0, 1
+
+# The feed-forward contrast sees this many steps to either side of the source, or back.
+WINDOW = 3
+
+
+class Translation(NamedTuple):
+    """One translation. probability: of the whole text; score: log-probability a token, by which
+    translations of different lengths are ranked."""
+
+    text: str
+    probability: float
+    log_prob: float
+    score: float
+
+
+class TranslatorBatch(NamedTuple):
+    """source: packed ids (N, C); inputs: packed (M,) target ids from the boundary on; targets: (M,)
+    the ids that follow."""
+
+    source: Packed
+    inputs: Packed | None
+    targets: Tensor | None
+
+
+class Translator(SequenceEstimator):
+    """Translate texts: a bidirectional encoder, attention, and a decoder that feeds on itself.
+
+    p(y_1..y_U | x) = prod_u softmax(E a_u + b), a_u the attentional vector of `AttentionDecoder`.
+    Sources: Bahdanau, Cho & Bengio 2015; Luong, Pham & Manning 2015.
+
+    Parameters
+    ----------
+    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (windows of fixed length
+        with attention).
+    source_level, target_level : "word" (split at white space), "char" or "jamo".
+    source_words, source_ngrams, buckets : for source_level="char", the hashed word that each
+        character belongs to, and hashed n-grams, added to its embedding.
+    lower, normalize : of the source; the target keeps its case, and is brought to NFC.
+    source_num_words, target_num_words, min_count : vocabulary limits.
+    attention : "additive" or "multiplicative". input_feeding : give the last attentional vector to
+        the next step. tied : one matrix for the target's input and output embeddings.
+    beam_size, length_penalty : of `predict`; score = log-probability / length ** length_penalty.
+    max_length : tokens of a translation at most; None follows the training pairs.
+    The others are those of `SequenceClassifier`.
+
+    Attributes
+    ----------
+    source_vectorizer_, target_vectorizer_, module_, history_, num_parameters_
+
+    >>> model = Translator(hidden_size=32, embedding_size=32, max_epochs=60, lr=0.01, dropout=0.0,
+    ...                    batch_size=8, validation_fraction=0, random_state=0)
+    >>> model = model.fit(["one", "two", "three"] * 8, ["하나", "둘", "셋"] * 8)
+    >>> model.predict(["two", "one"])
+    ['둘', '하나']
+    """
+
+    callables: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        source_level: str = "char",
+        target_level: str = "char",
+        source_words: bool = True,
+        source_ngrams: int = 3,
+        buckets: int = 2**15,
+        lower: bool = False,
+        normalize: str | None = "NFC",
+        source_num_words: int | None = None,
+        target_num_words: int | None = None,
+        min_count: int = 1,
+        embedding_size: int = 128,
+        hidden_size: int = 192,
+        num_layers: int = 1,
+        attention: str = "additive",
+        input_feeding: bool = True,
+        tied: bool = True,
+        dropout: float = 0.3,
+        recurrent_dropout: float = 0.0,
+        rare_dropout: float = 0.1,
+        optimizer: str = "adamw",
+        lr: float = 2e-3,
+        weight_decay: float = 0.01,
+        schedule: str = "one-cycle",
+        warmup: float = 0.0,
+        clip_norm: float | None = 1.0,
+        batch_size: int = 64,
+        max_epochs: int = 20,
+        patience: int | None = None,
+        monitor: str = "loss",
+        validation_fraction: float = 0.05,
+        label_smoothing: float = 0.1,
+        beam_size: int = 5,
+        length_penalty: float = 1.0,
+        max_length: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.source_level = source_level
+        self.target_level = target_level
+        self.source_words = source_words
+        self.source_ngrams = source_ngrams
+        self.buckets = buckets
+        self.lower = lower
+        self.normalize = normalize
+        self.source_num_words = source_num_words
+        self.target_num_words = target_num_words
+        self.min_count = min_count
+        self.embedding_size = embedding_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.attention = attention
+        self.input_feeding = input_feeding
+        self.tied = tied
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.rare_dropout = rare_dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.clip_norm = clip_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.label_smoothing = label_smoothing
+        self.beam_size = beam_size
+        self.length_penalty = length_penalty
+        self.max_length = max_length
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> list[str]:
+        """The best translation of each text."""
+        return [best[0].text for best in self.translate(X)]
+
+    def translate(
+        self, X: Any, *, n_best: int = 1, beam_size: int | None = None
+    ) -> list[list[Translation]]:
+        """The `n_best` translations of each text by beam search, best first.
+
+        beam_size: None takes the estimator's; 1 is greedy.
+        """
+        size = self.beam_size if beam_size is None else beam_size
+        if not 1 <= n_best <= size:
+            raise OptionError(f"n_best={n_best} must lie between 1 and beam_size={size}.")
+        check_is_fitted(self, "module_")
+
+        def answer(batch: TranslatorBatch) -> list[list[Hypothesis]]:
+            search = self._search(batch)
+            if size == 1:
+                return [[one] for one in greedy(self.module_.step, **search)]
+            return beam(
+                self.module_.step,
+                beam_size=size,
+                n_best=n_best,
+                length_penalty=self.length_penalty,
+                **search,
+            )
+
+        found = self._in_batches(self._encode(self._sources(X), None), answer)
+        return [[self._translation(one) for one in several] for several in found]
+
+    def sample(
+        self,
+        X: Any,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: int | None = None,
+    ) -> list[Translation]:
+        """A random translation of each text, drawn token by token from the softmax."""
+        check_is_fitted(self, "module_")
+        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+
+        def answer(batch: TranslatorBatch) -> list[Hypothesis]:
+            return sample(
+                self.module_.step,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                generator=generator,
+                **self._search(batch),
+            )
+
+        found = self._in_batches(self._encode(self._sources(X), None), answer)
+        return [self._translation(one) for one in found]
+
+    def predict_proba(self, X: Any) -> list[np.ndarray]:
+        """The softmax over the target's vocabulary at each token of the predicted translation.
+
+        (U + 1, V) for each text, the last row where the translation ends; rows sum to 1.
+        """
+        sources = self._sources(X)
+        data = self._encode(sources, self.predict(sources))
+
+        def answer(batch: TranslatorBatch) -> list[Tensor]:
+            logits = self.module_(batch.source, batch.inputs)
+            if batch.inputs is None:
+                raise InputError("a batch without targets has no probabilities.")
+            return batch.inputs.with_data(torch.softmax(logits.double(), dim=-1)).to_sequences()
+
+        return [rows.numpy() for rows in self._in_batches(data, answer)]
+
+    def score(self, X: Any, y: Any) -> float:
+        """chrF of the translations against y, from 0 to 1 (sacreBLEU's, over the whole corpus).
+
+        Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
+        """
+        references = [_text(one) for one in read_texts(y, "y")]
+        guesses = self.predict(X)
+        check_consistent_length(guesses, references)
+        return float(sacrebleu.corpus_chrf(guesses, [references]).score) / 100.0
+
+    # -- how it is made -------------------------------------------------------------------------
+
+    def _sources(self, X: Any) -> list[Any]:
+        check_is_fitted(self, "module_")
+        return read_texts(X, "X")
+
+    def _read(self, X: Any, y: Any) -> tuple[list[Any], list[Any]]:
+        if y is None:
+            raise InputError(
+                "Translator requires y to be passed, but the target y is None: one translation "
+                "for each text of X."
+            )
+        sources, targets = read_texts(X, "X"), read_texts(y, "y")
+        check_consistent_length(sources, targets)
+        return sources, targets
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.beam_size < 1:
+            raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
+
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+        self.source_vectorizer_ = self._source_vectorizer().fit(X)
+        self.target_vectorizer_ = self._target_vectorizer().fit(y)
+        lengths = [
+            (len(source), len(target))
+            for source, target in zip(
+                self.source_vectorizer_.transform(X), self._target_ids(y), strict=True
+            )
+        ]
+        longest = max(target for _, target in lengths)
+        ratio = max(target / source for source, target in lengths if source >= 5 or target <= 5)
+        self.length_limit_ = [min(ratio, 4.0), float(longest)]
+
+    def _source_vectorizer(self) -> TextVectorizer:
+        characters = self.source_level == "char"
+        return TextVectorizer(
+            level=self.source_level,
+            lower=self.lower,
+            filters="",
+            normalize=self.normalize,
+            num_words=self.source_num_words,
+            min_count=self.min_count,
+            ngrams=self.source_ngrams if characters else 1,
+            words=self.source_words and characters,
+            buckets=self.buckets,
+        )
+
+    def _target_vectorizer(self) -> TextVectorizer:
+        return TextVectorizer(
+            level=self.target_level,
+            lower=False,
+            filters="",
+            normalize="NFC",
+            num_words=self.target_num_words,
+            min_count=self.min_count,
+        )
+
+    def _target_ids(self, y: Sequence[Any]) -> list[np.ndarray]:
+        """(U,) ids of each target without the boundary; an empty text has none."""
+        rows = self.target_vectorizer_.transform(y)
+        return [row[row[:, 0] != BOUNDARY, 0] for row in rows]
+
+    def _build(self) -> nn.Module:
+        embedding = TokenEmbedding(
+            self.source_vectorizer_.sizes,
+            self.embedding_size,
+            rare=self.source_vectorizer_.rare(),
+            rare_dropout=self.rare_dropout,
+        )
+        encoder = build_encoder(
+            self.cell,
+            self.embedding_size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=True,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            window=WINDOW,
+        )
+        decoder = AttentionDecoder(
+            self.target_vectorizer_.sizes[0],
+            self.embedding_size,
+            self.hidden_size,
+            encoder.output_size,
+            cell=self.cell,
+            num_layers=self.num_layers,
+            attention=self.attention,
+            input_feeding=self.input_feeding,
+            tied=self.tied,
+            dropout=self.dropout,
+            window=WINDOW,
+        )
+        return TranslatorNetwork(embedding, encoder, decoder)
+
+    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
+        sources = self.source_vectorizer_.transform(X)
+        targets = None if y is None else self._target_ids(y)
+
+        def collate(indices: np.ndarray) -> TranslatorBatch:
+            source = pack([sources[i] for i in indices])
+            if targets is None:
+                return TranslatorBatch(source, None, None)
+            chosen = [targets[i] for i in indices]
+            inputs = pack([np.concatenate([[BOUNDARY], ids]) for ids in chosen])
+            following = [np.concatenate([ids, [BOUNDARY]]) for ids in chosen]
+            return TranslatorBatch(source, inputs, pack_like(following, inputs))
+
+        # Sorted by source, then by target: both sides of a batch are of like length.
+        lengths = np.array([len(row) for row in sources], dtype=np.float64)
+        if targets is not None:
+            lengths += np.array([len(row) for row in targets]) / 1e6
+        return Encoded(lengths, collate)
+
+    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
+        logits = module(batch.source, batch.inputs)
+        return logits, batch.targets, batch.source.layout.num_rows + len(batch.targets)
+
+    def _search(self, batch: TranslatorBatch) -> dict[str, Any]:
+        """What every search needs: the state, where it begins and ends, and how far it goes."""
+        layout = batch.source.layout
+        lengths = layout.lengths[layout.inverse]
+        ratio, longest = self.length_limit_
+        limit = (lengths * ratio + 10).clamp(max=longest + 10).long()
+        if self.max_length is not None:
+            limit = torch.full_like(limit, self.max_length)
+        return {
+            "state": self.module_.encode(batch.source),
+            "batch_size": layout.num_sequences,
+            "bos": BOUNDARY,
+            "eos": BOUNDARY,
+            "max_length": limit,
+            "forbid": [UNKNOWN],
+        }
+
+    def _translation(self, found: Hypothesis) -> Translation:
+        text = self.target_vectorizer_.inverse(found.tokens)
+        return Translation(text, math.exp(found.log_prob), found.log_prob, found.score)
+
+    def _get_state(self) -> dict[str, Any]:
+        return {
+            "source": self.source_vectorizer_.get_config(),
+            "target": self.target_vectorizer_.get_config(),
+            "length_limit": self.length_limit_,
+        }
+
+    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+        self.source_vectorizer_ = TextVectorizer.from_config(state["source"])
+        self.target_vectorizer_ = TextVectorizer.from_config(state["target"])
+        self.length_limit_ = state["length_limit"]
+
+
+def _text(tokens: str | Sequence[str]) -> str:
+    return tokens if isinstance(tokens, str) else " ".join(tokens)
+
+

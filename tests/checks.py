@@ -1,0 +1,182 @@
+"""The checks that every estimator passes, run over all of them by tests/tasks/test_common.py."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import rnnkit
+from rnnkit.errors import InputError, OptionError
+
+
+@dataclass(frozen=True)
+class Case:
+    """An estimator, a toy task that it must learn, and inputs that are hard on it."""
+
+    name: str
+    estimator: Any
+    X: list[Any]
+    y: list[Any]
+    at_least: float
+    unseen: list[Any]
+
+
+def outputs(estimator: Any, X: list[Any]) -> list[np.ndarray]:
+    """Probabilities of each sequence, as arrays."""
+    return [np.asarray(rows) for rows in estimator.predict_proba(X)]
+
+
+def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+def check_learns_the_toy_task(case: Case, fitted: Any, tmp_path: Any) -> None:
+    assert fitted.score(case.X, case.y) >= case.at_least
+
+
+def check_probabilities_are_a_softmax(case: Case, fitted: Any, tmp_path: Any) -> None:
+    for rows in outputs(fitted, case.X[:5] + case.unseen):
+        assert (rows >= 0).all()
+        np.testing.assert_allclose(rows.sum(axis=-1), 1.0, atol=1e-9)
+
+
+def check_predicting_twice_gives_the_same(case: Case, fitted: Any, tmp_path: Any) -> None:
+    assert_same(outputs(fitted, case.X[:6]), outputs(fitted, case.X[:6]), 0.0)
+    assert fitted.module_.training is False
+
+
+def check_a_sequence_is_predicted_alone_as_in_a_batch(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    several = case.X[:12] + case.unseen
+    alone = [outputs(fitted, [one])[0] for one in several]
+    assert_same(outputs(fitted, several), alone, 1e-5)
+    backwards = outputs(fitted, several[::-1])[::-1]
+    assert_same(backwards, alone, 1e-5)
+    assert list(fitted.predict(several)) == [list(fitted.predict([one]))[0] for one in several]
+
+
+def check_clone_keeps_the_parameters_and_nothing_learnt(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    copied = clone(fitted)
+    assert repr(copied.get_params()) == repr(fitted.get_params())
+    with pytest.raises(NotFittedError):
+        copied.predict(case.X)
+
+
+def check_one_seed_gives_one_model(case: Case, fitted: Any, tmp_path: Any) -> None:
+    again = clone(fitted).fit(case.X, case.y)
+    assert_same(outputs(again, case.X[:6]), outputs(fitted, case.X[:6]), 1e-6)
+
+
+def check_fitting_leaves_the_global_random_state_alone(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    import torch
+
+    before_torch, before_numpy = torch.get_rng_state(), np.random.get_state()[1].copy()
+    clone(fitted).set_params(max_epochs=1).fit(case.X, case.y)
+    assert torch.equal(torch.get_rng_state(), before_torch)
+    assert (np.random.get_state()[1] == before_numpy).all()
+
+
+def check_a_saved_model_predicts_the_same(case: Case, fitted: Any, tmp_path: Any) -> None:
+    path = tmp_path / "model.rnn"
+    fitted.save(path)
+    loaded = rnnkit.load(path)
+    assert type(loaded) is type(fitted)
+    assert repr(loaded.get_params()) == repr(fitted.get_params())
+    several = case.X[:6] + case.unseen
+    assert_same(outputs(loaded, several), outputs(fitted, several), 0.0)
+    assert loaded.history_.to_dict() == fitted.history_.to_dict()
+    loaded.partial_fit(case.X, case.y)  # and can be trained further
+    loaded.save(path)
+    assert_same(outputs(rnnkit.load(path), several), outputs(loaded, several), 0.0)
+
+
+def check_pickle_and_deepcopy_predict_the_same(case: Case, fitted: Any, tmp_path: Any) -> None:
+    for other in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        assert_same(outputs(other, case.X[:4]), outputs(fitted, case.X[:4]), 0.0)
+
+
+def check_unseen_and_empty_inputs_are_answered(case: Case, fitted: Any, tmp_path: Any) -> None:
+    assert len(fitted.predict(case.unseen)) == len(case.unseen)
+
+
+def check_partial_fit_learns_too(case: Case, fitted: Any, tmp_path: Any) -> None:
+    fresh = clone(fitted)
+    fresh.partial_fit(case.X, case.y)
+    first = fresh.score(case.X, case.y)
+    for _ in range(60):
+        fresh.partial_fit(case.X, case.y)
+    assert fresh.score(case.X, case.y) >= max(first, case.at_least - 0.1)
+
+
+def check_feed_forward_contrast_fits_and_predicts(case: Case, fitted: Any, tmp_path: Any) -> None:
+    contrast = clone(fitted).set_params(cell="none", max_epochs=2).fit(case.X, case.y)
+    several = case.X[:5] + case.unseen
+    alone = [outputs(contrast, [one])[0] for one in several]
+    assert_same(outputs(contrast, several), alone, 1e-5)
+    contrast.save(tmp_path / "contrast.rnn")
+    assert_same(outputs(rnnkit.load(tmp_path / "contrast.rnn"), several), alone, 1e-5)
+
+
+def check_history_tells_what_happened(case: Case, fitted: Any, tmp_path: Any) -> None:
+    history = fitted.history_.to_dict()
+    epochs = history["epochs"]
+    assert len(epochs) == fitted.max_epochs
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    assert all(0 <= epoch["clipped_share"] <= 1 and epoch["grad_norm_max"] > 0 for epoch in epochs)
+
+
+def check_every_cell_trains(case: Case, fitted: Any, tmp_path: Any) -> None:
+    for cell in ("rnn", "gru", "lstm", "none"):
+        model = clone(fitted).set_params(
+            cell=cell, max_epochs=1, num_layers=2, recurrent_dropout=0.2, optimizer="sgd"
+        )
+        assert len(model.fit(case.X, case.y).predict(case.X[:2])) == 2
+
+
+def check_bad_options_are_refused_with_the_known_ones(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    for options, words in (
+        ({"cell": "lstn"}, "Did you mean 'lstm'"),
+        ({"optimizer": "adamx"}, "Known: "),
+        ({"schedule": "one-cicle"}, "Did you mean 'one-cycle'"),
+        ({"monitor": "f1"}, "Known: 'loss', 'accuracy'"),
+        ({"hidden_size": 0}, "hidden_size=0"),
+        ({"lr": -1.0}, "lr=-1.0"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"validation_fraction": 2.0}, "validation_fraction=2.0"),
+        ({"inputs" if "inputs" in fitted.get_params() else "attention": "?"}, "Known: "),
+    ):
+        with pytest.raises(OptionError, match=words):
+            clone(fitted).set_params(**options).fit(case.X, case.y)
+
+
+def check_bad_inputs_are_refused_in_the_users_terms(case: Case, fitted: Any, tmp_path: Any) -> None:
+    fresh = clone(fitted)
+    with pytest.raises(InputError, match="put it in a list"):
+        fresh.fit("one text", case.y)
+    with pytest.raises(InputError, match="y to be passed"):
+        fresh.fit(case.X, None)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fresh.fit(case.X, case.y[:-1])
+    with pytest.raises(InputError, match="0 sample"):
+        fresh.fit([], [])
+
+
+CHECKS: list[Callable[[Case, Any, Any], None]] = [
+    value for name, value in sorted(globals().items()) if name.startswith("check_")
+]

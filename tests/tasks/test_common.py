@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from rnnkit import SequenceClassifier, SequenceTagger, Translator
+from tests.checks import CHECKS, Case
+
+SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 8, "lr": 0.02, "random_state": 3}
+GOOD, BAD = ["good", "fine", "lovely"], ["bad", "poor", "dull"]
+
+
+def reviews() -> Case:
+    X = [f"a {word} film {'indeed ' * i}".strip() for i in range(4) for word in GOOD + BAD]
+    y = ["pos" if x.split()[1] in GOOD else "neg" for x in X]
+    model = SequenceClassifier(max_epochs=8, validation_fraction=0, rare_dropout=0, **SMALL)
+    return Case("reviews", model, X, y, 0.95, ["", "never seen words", "?!", "영화가 good"])
+
+
+def rising() -> Case:
+    generator = np.random.default_rng(0)
+    X = [np.cumsum(generator.normal(d, 1.0, size=n)) for n in range(5, 25) for d in (-1, 1)]
+    y = [int(x[-1] > x[0]) for x in X]
+    model = SequenceClassifier(max_epochs=8, validation_fraction=0, **SMALL)
+    return Case("rising series", model, X, y, 0.9, [np.array([3.0]), np.arange(100.0)])
+
+
+def parts_of_speech() -> Case:
+    nouns, verbs = ["dogs", "cats", "birds"], ["bark", "sing", "sleep"]
+    X = [[n, v, *["often"] * k] for k in range(3) for n in nouns for v in verbs]
+    y = [["NOUN", "VERB", *["ADV"] * (len(x) - 2)] for x in X]
+    model = SequenceTagger(
+        max_epochs=8,
+        validation_fraction=0,
+        character_size=8,
+        character_hidden_size=8,
+        num_layers=1,
+        **SMALL,
+    )
+    return Case("parts of speech", model, X, y, 0.95, [[], ["unseen"], ["고양이", "sleep"], [""]])
+
+
+def moments() -> Case:
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(n, 2)) for n in range(3, 33)]
+    y = [(np.cumsum(x[:, 0]) > 0).astype(int).tolist() for x in X]
+    model = SequenceTagger(max_epochs=25, validation_fraction=0, num_layers=1, dropout=0, **SMALL)
+    return Case("moments", model, X, y, 0.85, [np.zeros((1, 2)), np.ones((60, 2))])
+
+
+def numerals() -> Case:
+    words = {"one": "하나", "two": "둘", "three": "셋", "four": "넷", "five": "다섯"}
+    X = [f"{a} {b}" for a in words for b in words]
+    y = [" ".join(words[word] for word in x.split()) for x in X]
+    model = Translator(
+        max_epochs=30, validation_fraction=0, dropout=0, beam_size=2, buckets=256, **SMALL
+    )
+    return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
+
+
+CASES = [reviews(), rising(), parts_of_speech(), moments(), numerals()]
+
+
+@pytest.fixture(scope="module")
+def fitted_models():
+    return {}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_estimator(check, case, fitted_models, tmp_path):
+    if case.name not in fitted_models:
+        fitted_models[case.name] = clone(case.estimator).fit(case.X, case.y)
+    check(case, fitted_models[case.name], tmp_path)

@@ -1,0 +1,83 @@
+"""The layout that docs/design.md draws, held against the imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
+FOUNDATION = {"errors", "packed", "archive"}
+ALLOWED = {
+    "errors": set(),
+    "packed": {"errors"},
+    "archive": {"errors"},
+    "data": FOUNDATION,
+    "vectorize": FOUNDATION,
+    "batch": FOUNDATION,
+    "kernels": FOUNDATION,
+    "decode": FOUNDATION,
+    "cells": FOUNDATION | {"kernels"},
+    "networks": FOUNDATION | {"cells"},
+    "learn": FOUNDATION | {"batch"},
+    "tasks": FOUNDATION
+    | {"data", "vectorize", "batch", "kernels", "decode", "cells", "networks", "learn"},
+    "ship": FOUNDATION | {"tasks"},
+    "cli": FOUNDATION | {"tasks", "ship", "data", "kernels", "learn"},
+}
+
+
+def parts() -> list[str]:
+    return sorted(
+        path.stem
+        for path in SOURCE.iterdir()
+        if path.stem not in ("__init__", "__pycache__", "__main__", "py")
+    )
+
+
+def imported_parts(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    split = [name.split(".") for name in names if name.startswith("rnnkit.")]
+    return {name[1] for name in split if name[1] in ALLOWED}
+
+
+def test_every_part_of_the_package_has_its_place_in_the_layout():
+    assert set(parts()) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_no_import_points_up(part):
+    paths = [SOURCE / f"{part}.py"] if part in FOUNDATION else (SOURCE / part).rglob("*.py")
+    for path in paths:
+        outside = imported_parts(path) - {part}
+        assert outside <= ALLOWED[part], f"{path.relative_to(SOURCE)} imports {outside}"
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=lambda p: p.parent.name)
+def test_every_name_in_all_exists_and_nothing_public_is_left_out(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rnnkit")
+        for alias in node.names
+    }
+    listed = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+    )
+    assert sorted(listed) == sorted(set(listed))
+    assert imported <= set(listed)
+
+
+def test_no_module_is_too_long_to_be_one_room():
+    for path in SOURCE.rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
