@@ -62,7 +62,7 @@ def check_a_sequence_is_predicted_alone_as_in_a_batch(
     assert_same(outputs(fitted, several), alone, 1e-5)
     backwards = outputs(fitted, several[::-1])[::-1]
     assert_same(backwards, alone, 1e-5)
-    assert list(fitted.predict(several)) == [list(fitted.predict([one]))[0] for one in several]
+    assert list(fitted.predict(several)) == [fitted.predict([one])[0] for one in several]
 
 
 def check_clone_keeps_the_parameters_and_nothing_learnt(

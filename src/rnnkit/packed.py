@@ -205,5 +205,5 @@ class Packed:
     def to_sequences(self) -> list[Tensor]:
         """The sequences apart, in the caller's order."""
         lengths = self.layout.lengths
-        parts = self.data[self.layout.by_sequence].split(lengths.tolist())
+        parts = torch.split(self.data[self.layout.by_sequence], lengths.tolist())
         return [parts[i] for i in self.layout.inverse.tolist()]

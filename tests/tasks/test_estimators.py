@@ -107,7 +107,6 @@ def test_one_class_only_is_refused():
 def test_class_weights_move_the_decision():
     X, y = ["same text"] * 40, [0] * 30 + [1] * 10
 
-
     def answer(class_weight):
         model = classifier(max_epochs=40, dropout=0, batch_size=40, class_weight=class_weight)
         return model.fit(X, y).predict_proba(X[:1])[0]
@@ -158,15 +157,18 @@ def test_a_callable_analyzer_is_given_again_to_load(tmp_path):
     assert loaded.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
 
 
-@pytest.mark.parametrize("options", [
-    {"level": "char", "ngrams": 3, "whole_words": True, "buckets": 50},
-    {"level": "jamo", "normalize": "NFKC"},
-    {"lower": False, "num_words": 4, "min_count": 2, "max_length": 1, "truncating": "post"},
-    {"pooling": "last", "bidirectional": False, "num_layers": 2, "recurrent_dropout": 0.5},
-    {"optimizer": "sgd", "schedule": "cosine", "warmup": 0.2, "clip_norm": None},
-    {"schedule": "plateau", "validation_fraction": 0.3, "patience": 1, "monitor": "loss"},
-    {"label_smoothing": 0.1, "weight_decay": 0.0, "batch_size": 3, "verbose": 1},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"level": "char", "ngrams": 3, "whole_words": True, "buckets": 50},
+        {"level": "jamo", "normalize": "NFKC"},
+        {"lower": False, "num_words": 4, "min_count": 2, "max_length": 1, "truncating": "post"},
+        {"pooling": "last", "bidirectional": False, "num_layers": 2, "recurrent_dropout": 0.5},
+        {"optimizer": "sgd", "schedule": "cosine", "warmup": 0.2, "clip_norm": None},
+        {"schedule": "plateau", "validation_fraction": 0.3, "patience": 1, "monitor": "loss"},
+        {"label_smoothing": 0.1, "weight_decay": 0.0, "batch_size": 3, "verbose": 1},
+    ],
+)
 def test_every_option_works_at_another_value_and_survives_the_file(options, tmp_path):
     model = classifier(**options).fit(TEXTS, LABELS)
     model.save(tmp_path / "m.rnn")
@@ -235,7 +237,7 @@ def test_unequal_numbers_of_steps_and_labels_are_named():
         tagger().fit([[], ["b"]], [[], ["V"]])
     with pytest.raises(InputError, match="a list of labels for each sequence"):
         tagger().fit([["a"], ["b"]], ["N", "V"])
-    with pytest.raises(InputError, match="one label only"):
+    with pytest.raises(InputError, match="one class only"):
         tagger().fit([["a"], ["b"]], [["N"], ["N"]])
 
 
@@ -309,13 +311,16 @@ def test_an_unknown_target_token_is_never_produced(numbers):
     assert all("<oov>" not in one.text for one in model.sample(X, temperature=50.0))
 
 
-@pytest.mark.parametrize("options", [
-    {"source_level": "word", "target_level": "word", "attention": "multiplicative"},
-    {"source_level": "jamo", "target_level": "jamo", "input_feeding": False, "tied": False},
-    {"source_words": False, "source_ngrams": 1, "lower": True, "num_layers": 2, "cell": "gru"},
-    {"source_num_words": 5, "target_num_words": 5, "min_count": 2, "max_length": 3},
-    {"length_penalty": 0.0, "label_smoothing": 0.0, "beam_size": 1, "normalize": None},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"source_level": "word", "target_level": "word", "attention": "multiplicative"},
+        {"source_level": "jamo", "target_level": "jamo", "input_feeding": False, "tied": False},
+        {"source_words": False, "source_ngrams": 1, "lower": True, "num_layers": 2, "cell": "gru"},
+        {"source_num_words": 5, "target_num_words": 5, "min_count": 2, "max_length": 3},
+        {"length_penalty": 0.0, "label_smoothing": 0.0, "beam_size": 1, "normalize": None},
+    ],
+)
 def test_translators_options_work_and_survive_the_file(options, numbers, tmp_path):
     X, y, _ = numbers
     model = translator(**options).fit(X, y)

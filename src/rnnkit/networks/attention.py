@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -10,20 +12,20 @@ from rnnkit.errors import ShapeError, check_option
 __all__ = ["ATTENTIONS", "AdditiveAttention", "MultiplicativeAttention", "build_attention"]
 
 
-class _Attention(nn.Module):
+class _Attention(nn.Module, ABC):
     """context = sum_s a_s m_s with a = softmax(score(q, k_s)) over the valid steps s."""
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
         self.query_size, self.memory_size = query_size, memory_size
 
+    @abstractmethod
     def keys(self, memory: Tensor) -> Tensor:
         """memory: (B, S, M) -> what `forward` compares queries with, computed once a sentence."""
-        raise TypeError(f"{type(self).__name__} defines no keys.")
 
+    @abstractmethod
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """query: (B, Q); keys: from `keys` -> (B, S)."""
-        raise TypeError(f"{type(self).__name__} defines no score.")
 
     def forward(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor

@@ -97,7 +97,7 @@ class AttentionDecoder(nn.Module):
     def _cell(self, input_size: int, window: int) -> nn.Module:
         if self.cell == "none":
             return WindowCell(input_size, self.hidden_size, steps=window)
-        cell = STEP_CELLS[self.cell](input_size, self.hidden_size)
+        cell: nn.Module = STEP_CELLS[self.cell](input_size, self.hidden_size)
         initialize_(cell)
         return cell
 

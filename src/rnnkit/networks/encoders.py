@@ -54,7 +54,8 @@ class RecurrentEncoder(nn.Module):
         """x: (N, input_size) -> (N, output_size)."""
         for layer in self.layers:
             x, _ = layer(self.dropout(x), need_state=False)
-        return self.dropout(x)
+        dropped: Packed = self.dropout(x)
+        return dropped
 
     def summary(self, output: Packed) -> Tensor:
         """(B, output_size) what each direction holds when it has read everything; sorted order."""
@@ -100,7 +101,8 @@ class WindowEncoder(nn.Module):
         )
         for layer in self.layers:
             features = torch.relu(layer(features))
-        return self.dropout(x.with_data(features))
+        dropped: Packed = self.dropout(x.with_data(features))
+        return dropped
 
     def summary(self, output: Packed) -> Tensor:
         """(B, output_size) the mean over the steps; sorted order."""

@@ -42,7 +42,7 @@ class Pooled(nn.Module):
 
 
 class FixedWindow(nn.Module):
-    """The feed-forward contrast for series: the last `steps` steps side by side, and a hidden layer.
+    """The feed-forward contrast for series: the last `steps` steps side by side, a hidden layer.
 
     Shorter sequences stand at the end of the window, behind zeros; of longer ones the beginning is
     not seen: the fixed input length that recurrence does without.

@@ -24,8 +24,9 @@ from rnnkit.batch import Batches
 from rnnkit.errors import ArchiveError, InputError, OptionError, check_option
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
 from rnnkit.networks import count_parameters
+from rnnkit.tasks.inputs import check_columns
 
-__all__ = ["Encoded", "SequenceEstimator"]
+__all__ = ["Encoded", "SequenceEstimator", "check_classes"]
 
 PREDICT_BATCH = 256
 
@@ -69,6 +70,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     # Parameters that hold a callable: not kept in a file, given again to `load`.
     callables: ClassVar[tuple[str, ...]] = ()
 
+    kind_: str  # of the inputs: "text", "series" or "ids"
     module_: nn.Module
     history_: History
 
@@ -99,18 +101,20 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         """Plain JSON: vectorizers and labels."""
 
     @abstractmethod
-    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+    def _set_state(self, state: dict[str, Any]) -> None:
         """Fitted attributes from what `_get_state` returned."""
 
     def _check_columns(self, X: Any, *, reset: bool) -> None:
         """Note (reset) or compare the columns of a table of series."""
+        if self.kind_ == "series" and (reset or hasattr(self, "n_features_in_")):
+            check_columns(self, X, reset=reset)
 
     def _class_weight(self) -> Tensor | None:
         return None
 
-    def _groups(self, y: Any) -> np.ndarray | None:
-        """Classes to keep in proportion when validation examples are set aside."""
-        return None
+    def _groups(self, y: Any) -> np.ndarray:
+        """Classes to keep in proportion when validation examples are set aside; one here."""
+        return np.zeros(len(y), dtype=int)
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -210,9 +214,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _batch_loss(self, module: nn.Module, batch: Any) -> BatchLoss:
         logits, targets, tokens = self._logits(module, batch)
         weight = self._class_weight()
-        loss = F.cross_entropy(
-            logits, targets, weight=weight, label_smoothing=self.label_smoothing
-        )
+        loss = F.cross_entropy(logits, targets, weight=weight, label_smoothing=self.label_smoothing)
         return BatchLoss(loss, len(targets), tokens)
 
     def _evaluate(self, data: Encoded) -> dict[str, float]:
@@ -232,7 +234,6 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:
         """Set a share of the examples aside, the same share of every class; none if too few."""
         groups = self._groups(y)
-        groups = np.zeros(len(X), dtype=int) if groups is None else groups
         order = np.random.default_rng(seed).permutation(len(X))
         aside: list[int] = []
         for group in np.unique(groups):
@@ -318,7 +319,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             )
         params = {name: _from_plain(value) for name, value in header["params"].items()}
         estimator = cls(**{**params, **given})
-        estimator._set_state(header["state"], given)
+        estimator._set_state(header["state"])
         estimator.module_ = estimator._build()
         try:
             estimator.module_.load_state_dict(_with_tied(estimator.module_, tensors))
@@ -333,6 +334,15 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         # The optimizer's state belongs to the running process, not to a copy.
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_trainer"}
+
+
+def check_classes(classes: np.ndarray) -> None:
+    """Refuse to learn from labels that are all the same."""
+    if len(classes) < 2:
+        raise InputError(
+            f"y holds one class only ({classes.tolist()[0]!r}), but at least two classes are "
+            f"needed."
+        )
 
 
 def _take(values: Any, indices: Sequence[int] | np.ndarray) -> Any:
@@ -377,4 +387,7 @@ def _with_tied(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Te
     """The whole state again: what is not in the file is tied to something that is."""
     state = module.state_dict()
     by_pointer = {state[name].data_ptr(): tensor for name, tensor in tensors.items()}
-    return {name: tensors.get(name, by_pointer.get(old.data_ptr())) for name, old in state.items()}
+    return {
+        name: tensors[name] if name in tensors else by_pointer[old.data_ptr()]
+        for name, old in state.items()
+    }

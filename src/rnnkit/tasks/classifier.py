@@ -23,8 +23,8 @@ from rnnkit.networks import (
     build_encoder,
 )
 from rnnkit.packed import Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator
-from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
+from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes
+from rnnkit.tasks.inputs import read_like, read_sequences
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -36,7 +36,11 @@ from rnnkit.vectorize import (
 
 __all__ = ["SequenceClassifier"]
 
-VECTORIZERS = {"text": TextVectorizer, "series": SeriesVectorizer, "ids": IdVectorizer}
+VECTORIZERS: dict[str, Any] = {
+    "text": TextVectorizer,
+    "series": SeriesVectorizer,
+    "ids": IdVectorizer,
+}
 
 
 class ClassifierBatch(NamedTuple):
@@ -173,7 +177,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax over the classes, (n, K); rows sum to 1."""
-        return np.exp(self.predict_log_proba(X))
+        probabilities: np.ndarray = np.exp(self.predict_log_proba(X))
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithm of the softmax, (n, K)."""
@@ -184,7 +189,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         rows = self._in_batches(
             data, lambda batch: torch.log_softmax(self.module_(batch.x).double(), dim=-1)
         )
-        return torch.stack(rows).numpy()
+        return np.stack([row.numpy() for row in rows])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -208,21 +213,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         self.kind_ = "text" if kind == "tokens" else kind
         return sequences, labels
 
-    def _check_columns(self, X: Any, *, reset: bool) -> None:
-        if self.kind_ == "series" and (reset or hasattr(self, "n_features_in_")):
-            check_columns(self, X, reset=reset)
-
     def _groups(self, y: Any) -> np.ndarray:
         return np.asarray(y)
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self._labels = LabelEncoder(np.asarray(y))
         self.classes_ = self._labels.classes
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"y holds one class only ({self.classes_.tolist()[0]!r}), but at least two classes are "
-                f"needed to tell apart."
-            )
+        check_classes(self.classes_)
         self.vectorizer_ = self._vectorizer().fit(X)
         self.class_weight_ = self._weights(np.asarray(y))
         self.window_ = int(max(map(len, self.vectorizer_.transform(X))))
@@ -301,7 +298,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
         def collate(indices: np.ndarray) -> ClassifierBatch:
             x = pack([rows[i] for i in indices])
-            return ClassifierBatch(x, None if targets is None else torch.from_numpy(targets[indices]))
+            return ClassifierBatch(
+                x, None if targets is None else torch.from_numpy(targets[indices])
+            )
 
         return Encoded(np.array([len(row) for row in rows]), collate)
 
@@ -317,10 +316,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
             "window": self.window_,
         }
 
-    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+    def _set_state(self, state: dict[str, Any]) -> None:
         self.kind_ = state["kind"]
         self.vectorizer_ = VECTORIZERS[self.kind_].from_config(
-            state["vectorizer"], **(dict(given) if self.kind_ == "text" else {})
+            state["vectorizer"], **({"analyzer": self.analyzer} if self.kind_ == "text" else {})
         )
         self._labels = LabelEncoder(labels_from_json(state["labels"]))
         self.classes_ = self._labels.classes

@@ -81,7 +81,8 @@ def _as_list(X: Any) -> list[Any]:
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and _holds_text(X.ravel()):
         X = X.ravel()
     if isinstance(X, np.ndarray) and X.ndim == 1 and (X.dtype == object or _holds_text(X)):
-        return X.tolist()
+        values: list[Any] = X.tolist()
+        return values
     if hasattr(X, "shape") or hasattr(X, "__array__"):
         return list(_numeric_array(X))
     if not isinstance(X, Iterable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from rnnkit.networks import (
     build_encoder,
 )
 from rnnkit.packed import Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes
 from rnnkit.tasks.inputs import read_like, read_sequences
 from rnnkit.vectorize import (
     IdVectorizer,
@@ -34,7 +34,11 @@ from rnnkit.vectorize import (
 
 __all__ = ["SequenceTagger"]
 
-VECTORIZERS = {"text": WordVectorizer, "series": SeriesVectorizer, "ids": IdVectorizer}
+VECTORIZERS: dict[str, Any] = {
+    "text": WordVectorizer,
+    "series": SeriesVectorizer,
+    "ids": IdVectorizer,
+}
 
 # The feed-forward contrast sees this many neighbors to either side.
 WINDOW = 2
@@ -148,6 +152,7 @@ class SequenceTagger(SequenceEstimator):
         """Softmax over the labels, (T, K) for each sequence; rows sum to 1."""
         check_is_fitted(self, "module_")
         kind, sequences = read_like(X, self.kind_)
+        self._check_columns(X, reset=False)
         sequences = [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
         # An empty sentence has no step to label, and no network needs to run for it.
         filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
@@ -160,6 +165,8 @@ class SequenceTagger(SequenceEstimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Share of steps with the right label, padding left out."""
+        check_is_fitted(self, "module_")
+        self._check_columns(X, reset=False)
         sequences, labels = self._aligned(y, *read_like(X, self.kind_))
         pairs = [
             pair
@@ -168,7 +175,7 @@ class SequenceTagger(SequenceEstimator):
         ]
         if not pairs:
             raise InputError("there is no step to score: every sequence is empty.")
-        return sum(guess == label for guess, label in pairs) / len(pairs)
+        return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
     def _answer(self, batch: TaggerBatch) -> list[Tensor]:
         logits = self.module_(batch.x, batch.characters, batch.spelling)
@@ -220,10 +227,7 @@ class SequenceTagger(SequenceEstimator):
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self._labels = LabelEncoder([label for row in y for label in row])
         self.classes_ = self._labels.classes
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"y holds one label only ({self.classes_.tolist()[0]!r}), but at least two are needed."
-            )
+        check_classes(self.classes_)
         self.vectorizer_ = self._vectorizer().fit(X)
 
     def _vectorizer(self) -> Any:
@@ -231,9 +235,7 @@ class SequenceTagger(SequenceEstimator):
             return SeriesVectorizer(scale=self.scale)
         if self.kind_ == "ids":
             return IdVectorizer()
-        return WordVectorizer(
-            lower=self.lower, normalize=self.normalize, min_count=self.min_count
-        )
+        return WordVectorizer(lower=self.lower, normalize=self.normalize, min_count=self.min_count)
 
     def _build(self) -> nn.Module:
         embedding = self._embedding()
@@ -313,7 +315,7 @@ class SequenceTagger(SequenceEstimator):
             "labels": labels_to_json(self.classes_),
         }
 
-    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+    def _set_state(self, state: dict[str, Any]) -> None:
         self.kind_ = state["kind"]
         self.vectorizer_ = VECTORIZERS[self.kind_].from_config(state["vectorizer"])
         self._labels = LabelEncoder(labels_from_json(state["labels"]))
@@ -325,11 +327,16 @@ def _as_words(kind: str, sequences: list[Any]) -> list[Any]:
 
 
 def _steps(kind: str, sequence: Any) -> slice:
-    return used_steps(sequence) if kind in ("series", "ids") else slice(None)
+    """The steps of a sequence that are no padding; text has none."""
+    if kind == "series":
+        return used_steps(np.asarray(sequence, dtype=np.float64))
+    return used_steps(sequence) if kind == "ids" else slice(None)
 
 
 def _plain_list(row: Any) -> list[Any]:
     if isinstance(row, str) or not hasattr(row, "__len__"):
-        raise InputError(f"y should hold a list of labels for each sequence, but holds {row!r:.40}.")
+        raise InputError(
+            f"y should hold a list of labels for each sequence, but holds {row!r:.40}."
+        )
     values: list[Any] = row.tolist() if isinstance(row, np.ndarray) else list(row)
     return values

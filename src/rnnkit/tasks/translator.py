@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import sacrebleu
@@ -82,7 +82,8 @@ class Translator(SequenceEstimator):
     ['둘', '하나']
     """
 
-    callables: ClassVar[tuple[str, ...]] = ()
+    kind_ = "text"
+    module_: TranslatorNetwork
 
     def __init__(
         self,
@@ -309,7 +310,7 @@ class Translator(SequenceEstimator):
         rows = self.target_vectorizer_.transform(y)
         return [row[row[:, 0] != BOUNDARY, 0] for row in rows]
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> TranslatorNetwork:
         embedding = TokenEmbedding(
             self.source_vectorizer_.sizes,
             self.embedding_size,
@@ -392,7 +393,7 @@ class Translator(SequenceEstimator):
             "length_limit": self.length_limit_,
         }
 
-    def _set_state(self, state: dict[str, Any], given: Mapping[str, Any]) -> None:
+    def _set_state(self, state: dict[str, Any]) -> None:
         self.source_vectorizer_ = TextVectorizer.from_config(state["source"])
         self.target_vectorizer_ = TextVectorizer.from_config(state["target"])
         self.length_limit_ = state["length_limit"]
@@ -400,5 +401,3 @@ class Translator(SequenceEstimator):
 
 def _text(tokens: str | Sequence[str]) -> str:
     return tokens if isinstance(tokens, str) else " ".join(tokens)
-
-
