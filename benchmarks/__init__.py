@@ -1,0 +1,1 @@
+"""Benchmarks: equality first, then time; quality beside honest baselines. Run as modules."""

@@ -1,0 +1,1 @@
+"""Quality on real data, beside honest baselines: `python -m benchmarks.quality NAME`."""

@@ -1,0 +1,42 @@
+"""Run one quality benchmark and print what it reaches, beside its baselines."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+from benchmarks import report
+from benchmarks.quality import classification, tagging, translation
+from benchmarks.quality.result import Result
+
+BENCHMARKS: dict[str, Callable[[int], Result]] = {
+    "translate-samples": translation.translate_samples,
+    "tag-ewt": tagging.tag_ewt,
+    "classify-nsmc": classification.classify_nsmc,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("name", choices=BENCHMARKS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON too")
+    options = parser.parse_args()
+    began = time.perf_counter()
+    result = BENCHMARKS[options.name](options.seed)
+    seconds = time.perf_counter() - began
+    print(result.table(options.name, seconds))
+    report.write(
+        options.json,
+        name=options.name,
+        metrics=result.metrics,
+        baselines=result.baselines,
+        seconds=seconds,
+        settings=result.settings,
+        packages=("scikit-learn", "sacrebleu"),
+    )
+
+
+if __name__ == "__main__":
+    main()

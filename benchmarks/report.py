@@ -1,0 +1,70 @@
+"""The one shape in which every benchmark writes what it measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The machine and the versions that a figure depends on."""
+    found = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+    }
+    for package in ("rnnkit", "torch", "numpy", *packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def processor() -> str:
+    """The processor's name, with its family and model where the name says little."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    return (
+        f"{facts.get('model name', '?')} "
+        f"(family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
+    )
+
+
+def write(
+    path: str | None,
+    *,
+    name: str,
+    metrics: Mapping[str, Any],
+    baselines: Mapping[str, Any],
+    seconds: float,
+    settings: Mapping[str, Any],
+    packages: tuple[str, ...] = (),
+) -> None:
+    """Write one result as JSON to `path` ('-' is standard output, None writes nothing)."""
+    if path is None:
+        return
+    result = {
+        "name": name,
+        "metrics": dict(metrics),
+        "baselines": dict(baselines),
+        "seconds": round(seconds, 1),
+        "settings": dict(settings),
+        "versions": versions(*packages),
+    }
+    text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        Path(path).write_text(text, encoding="utf-8")
