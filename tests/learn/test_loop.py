@@ -206,8 +206,8 @@ def test_the_training_loss_can_be_monitored(line):
 def test_training_stops_when_patience_is_over(line):
     module, batches, loss = line
     trainer = Trainer(module, loss, max_epochs=9, patience=2)
-    history = trainer.fit(lambda _: batches, scripted([3.0, 2.0, 2.0, 2.5, 1.0]))
-    assert history.values("valid_loss") == [3.0, 2.0, 2.0, 2.5]
+    history = trainer.fit(lambda _: batches, scripted([3.0, 2.0, 2.1, 2.5, 1.0]))
+    assert history.values("valid_loss") == [3.0, 2.0, 2.1, 2.5]
     assert history.stopped == "patience"
     assert history.best_epoch == 2
 
@@ -411,3 +411,20 @@ def test_what_needs_a_validation_says_so(line, options):
 def test_options_out_of_range_are_refused(line, options, message):
     with pytest.raises(OptionError, match=message):
         Trainer(line[0], line[2], **options)
+
+
+def test_of_equally_good_epochs_the_last_one_is_kept_and_patience_does_not_wait_for_it(line):
+    module, batches, loss = line
+    seen = []
+
+    def validate():
+        seen.append(module.weight.item())
+        return {"valid_accuracy": 1.0}
+
+    trainer = Trainer(
+        module, loss, lr=0.1, max_epochs=9, patience=3, monitor="valid_accuracy", mode="max"
+    )
+    history = trainer.fit(lambda _: batches, validate)
+    assert history.stopped == "patience"
+    assert history.best_epoch == len(history.epochs) == 4
+    assert module.weight.item() == seen[-1] != seen[0]

@@ -15,7 +15,9 @@ class Monitor:
     """Watches one value of the epochs' records, and keeps the weights of the best epoch.
 
     name: the value to watch. mode: "min" or "max", what better means. A value that is not finite
-    (None in a record) is never better. `observe` raises OptionError if a record lacks the name.
+    (None in a record) is never better. Of equally good epochs the last is kept, which has learnt
+    for longer: an accuracy on few examples is often a tie. `observe` raises OptionError if a record
+    lacks the name.
 
     >>> layer = nn.Linear(1, 1)
     >>> monitor = Monitor(layer, "valid_loss", mode="min")
@@ -35,16 +37,15 @@ class Monitor:
         self._weights: dict[str, Tensor] = {}
 
     def observe(self, record: Record) -> bool:
-        """Take in an epoch's record; whether it is the best so far."""
+        """Take in an epoch's record; whether it is better than all before."""
         check_option("monitor", self.name, record)
         value = record[self.name]
-        if value is None or not self._is_better(value):
-            self.epochs_since_best += 1
-            return False
-        self.best_value, self.best_epoch = value, int(record["epoch"] or 0)
-        self.epochs_since_best = 0
-        self._keep_weights()
-        return True
+        better = value is not None and self._is_better(value)
+        self.epochs_since_best = 0 if better else self.epochs_since_best + 1
+        if better or (value is not None and value == self.best_value):
+            self.best_value, self.best_epoch = value, int(record["epoch"] or 0)
+            self._keep_weights()
+        return better
 
     def restore(self) -> None:
         """Give the module the weights of the best epoch; as they are if there is none yet."""
