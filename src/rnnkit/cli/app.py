@@ -1,0 +1,154 @@
+"""The commands: what is typed to what is called. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnkit.cli import options as opt
+from rnnkit.cli.guard import GuardedGroup
+from rnnkit.cli.train_commands import train_app
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="rnnkit",
+    cls=GuardedGroup,
+    help="Recurrent neural networks for people who have sequences and an ordinary CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(train_app, name="train")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line (`sys.argv` if None), and leave with its exit code.
+
+    0: done. 1: it could not be done. 2: it was called in a way that cannot be done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal cannot show must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(args=None if argv is None else list(argv), prog_name="rnnkit")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from rnnkit import __version__
+
+        print(f"rnnkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def predict(
+    model: opt.Model,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files, or - for standard input."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            "--source",
+            "--form",
+            metavar="COLUMN",
+            help="Column of a table that holds the texts [text].",
+        ),
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="The probability of every class.")] = False,
+    n_best: Annotated[int, typer.Option(min=1, help="Translations of each text.")] = 1,
+    beam_size: opt.BeamSize = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Classify, tag or translate texts with a saved model."""
+    from rnnkit.cli import predicting
+
+    if not inputs and sys.stdin.isatty():
+        raise typer.BadParameter("give a TEXT, a FILE, or - to read standard input.")
+    predicting.predict(
+        model,
+        inputs or ["-"],
+        column=text,
+        proba=proba,
+        n_best=n_best,
+        beam_size=beam_size,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def evaluate(
+    model: opt.Model,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="File with the right answers.")],
+    text: opt.Text = None,
+    label: opt.Label = None,
+    form: opt.Form = None,
+    tag: opt.Tag = None,
+    source: opt.Source = None,
+    target: opt.Target = None,
+    target_file: opt.TargetFile = None,
+    beam_size: opt.BeamSize = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Score a saved model on a file."""
+    from rnnkit.cli import evaluating
+
+    columns = {
+        "text": text,
+        "label": label,
+        "form": form,
+        "tag": tag,
+        "source": source,
+        "target": target,
+        "target_file": target_file,
+    }
+    evaluating.evaluate(model, data, columns, beam_size=beam_size, as_json=as_json)
+
+
+@app.command()
+def info(model: opt.Model, as_json: opt.Json = False) -> None:
+    """What is in a model file."""
+    from rnnkit.cli import info as command
+
+    command.info(model, as_json=as_json)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="File to save to.")] = (
+        Path("demo.rnn")
+    ),
+    epochs: opt.Epochs = None,
+    seed: opt.Seed = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Train an English-Korean translator on real pairs, and try it: a few minutes."""
+    from rnnkit.cli import demo as command
+
+    command.demo(out=out, epochs=epochs, seed=seed, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: opt.Json = False) -> None:
+    """Check the installation."""
+    from rnnkit.cli import doctor as command
+
+    command.doctor(as_json=as_json)

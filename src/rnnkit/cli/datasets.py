@@ -1,0 +1,158 @@
+"""DATA of the command line: files to examples and targets, for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnkit import data
+from rnnkit.data import Table
+from rnnkit.errors import DataError, OptionError
+
+__all__ = [
+    "TABLE_SUFFIXES",
+    "Dataset",
+    "check_known",
+    "read_classes",
+    "read_tags",
+    "read_translations",
+    "suffix_of",
+]
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples X and targets y, the line of the file that each begins on, and how many rows were
+    left out because they were empty."""
+
+    X: list[Any]
+    y: list[Any]
+    lines: list[int]
+    path: Path
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def describe(self, noun: str) -> str:
+        """One line for people."""
+        left_out = f" ({self.skipped:,} left out: empty)" if self.skipped else ""
+        return f"{self.path}: {len(self):,} {noun}{left_out}"
+
+
+def read_classes(path: Path, *, text: str | None, label: str | None) -> Dataset:
+    """Texts and labels (as strings, whatever their type in the file) from a table."""
+    names = text or "text", label or "label"
+    if names[0] == names[1]:
+        raise OptionError(f"--text and --label are both {names[0]!r}, but two columns are needed.")
+    table = data.read_table(path, names, required=names, skip_empty=True)
+    texts = [
+        _checked(table, row, names[0], isinstance(value, str), "a text")
+        for row, value in enumerate(table[names[0]])
+    ]
+    labels = [
+        str(_checked(table, row, names[1], not isinstance(value, list | dict), "one label"))
+        for row, value in enumerate(table[names[1]])
+    ]
+    return Dataset(texts, labels, table.lines, table.path, table.skipped)
+
+
+def read_tags(path: Path, *, form: str | None, tag: str | None) -> Dataset:
+    """Tokens and tags from CoNLL-U, from columns, or from lists in JSONL or Parquet."""
+    if suffix_of(path) in (".jsonl", ".ndjson", ".parquet"):
+        return _read_tag_lists(path, form or "tokens", tag or "tags")
+    if suffix_of(path) == ".conllu":
+        found = data.read_tagged(path, form=form, tag=tag)
+    else:
+        found = data.read_tagged(path, form=_place(form, "form"), tag=_place(tag, "tag"))
+    return Dataset(found.tokens, found.tags, found.lines, found.path)
+
+
+def read_translations(
+    path: Path, *, source: str | None, target: str | None, target_file: Path | None
+) -> Dataset:
+    """Sources and targets from two columns, or from two files line by line."""
+    if (source is None) != (target is None):
+        raise OptionError("--source and --target go together: name both columns, or neither.")
+    if target_file is not None and source is not None:
+        raise OptionError("--target-file is for two files of lines: leave --source/--target out.")
+    if source is None and target_file is None and suffix_of(path) in (".jsonl", ".parquet"):
+        raise OptionError(f"{path} has named columns: say which with --source and --target.")
+    pairs = data.read_pairs(path, target_file, source=source, target=target, skip_empty=True)
+    return Dataset(pairs.sources, pairs.targets, pairs.lines, pairs.path, pairs.skipped)
+
+
+def check_known(dataset: Dataset, known: Sequence[str], label_of: Callable[[Any], Any]) -> None:
+    """Refuse a label that training has not seen, and say where it is.
+
+    label_of: an element of y -> its labels, in order.
+    """
+    seen = set(known)
+    for line, target in zip(dataset.lines, dataset.y, strict=True):
+        for place, label in enumerate(label_of(target), start=1):
+            if label not in seen:
+                token = f" (token {place} of the sentence)" if isinstance(target, list) else ""
+                listed = ", ".join(map(repr, known[:20])) + (", ..." if len(known) > 20 else "")
+                raise DataError(
+                    f"{label!r}{token} was never seen in training. Known: {listed}.",
+                    path=dataset.path,
+                    line=line,
+                )
+
+
+def suffix_of(path: Path) -> str:
+    """The extension in lower case, without a `.gz`."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def _checked(table: Table, row: int, column: str, good: bool, expected: str) -> Any:
+    value = table[column][row]
+    if not good:
+        raise DataError(
+            f"{expected} was expected, but this is {value!r:.60} ({type(value).__name__}).",
+            path=table.path,
+            line=table.lines[row],
+            column=column,
+        )
+    return value
+
+
+def _read_tag_lists(path: Path, form: str, tag: str) -> Dataset:
+    table = data.read_table(path, [form, tag], required=[form, tag])
+    tokens, tags = (
+        [
+            _checked(table, row, name, _is_words(value), "a list of strings")
+            for row, value in enumerate(table[name])
+        ]
+        for name in (form, tag)
+    )
+    for line, words, labels in zip(table.lines, tokens, tags, strict=True):
+        if len(words) != len(labels):
+            raise DataError(
+                f"there are {len(words)} tokens in {form!r} but {len(labels)} tags in {tag!r}; "
+                f"each token needs one.",
+                path=path,
+                line=line,
+            )
+    return Dataset(tokens, tags, table.lines, table.path)
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _place(name: str | None, option: str) -> int | None:
+    """Columns of a file without a header are counted from 0."""
+    if name is None:
+        return None
+    try:
+        return int(name)
+    except ValueError:
+        raise OptionError(
+            f"--{option} {name!r}: only CoNLL-U files (.conllu) have named columns; here it is a "
+            f"place, 0 for the first column and -1 for the last."
+        ) from None

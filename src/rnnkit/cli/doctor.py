@@ -1,0 +1,103 @@
+"""`rnnkit doctor`: what is installed, which kernel runs, and what to do for what is missing."""
+
+from __future__ import annotations
+
+import locale
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rnnkit.cli.output import print_json, print_line
+from rnnkit.errors import OptionError
+
+__all__ = ["doctor", "examine"]
+
+REQUIRED = ("torch", "numpy", "scikit-learn", "safetensors", "sacrebleu", "conllu", "typer", "rich")
+
+# Optional package -> the extra that brings it, and what it is for.
+OPTIONAL = {
+    "pyarrow": ("parquet", "reading Parquet files"),
+    "babel": ("samples", "rnnkit demo"),
+    "Django": ("samples", "rnnkit demo"),
+    "emoji": ("samples", "rnnkit demo"),
+    "jupyterlab-language-pack-ko-KR": ("samples", "rnnkit demo"),
+}
+
+
+def doctor(*, as_json: bool) -> None:
+    """Print what was found, and advice."""
+    found = examine()
+    if as_json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            for key, one in value.items():
+                print_line(f"{name} {key}: {'missing' if one is None else one}")
+        elif name != "advice":
+            print_line(f"{name}: {value}")
+    for line in found["advice"] or ["nothing is missing"]:
+        print_line(f"advice: {line}")
+
+
+def examine() -> dict[str, Any]:
+    """The state of this installation, as plain JSON."""
+    packages = {name: _version(name) for name in REQUIRED}
+    optional = {name: _version(name) for name in OPTIONAL}
+    return {
+        "rnnkit": _version("rnnkit"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        **_torch(),
+        "terminal encoding": getattr(sys.stdout, "encoding", None),
+        "locale encoding": locale.getpreferredencoding(False),
+        "package": packages,
+        "optional": optional,
+        "advice": _advice(packages, optional),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _torch() -> dict[str, Any]:
+    """What only torch can tell; the reason where it cannot be imported."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return {"torch error": str(error).splitlines()[0]}
+    from rnnkit.kernels import GATES, available, kernel_for
+
+    try:
+        kernels = {mode: kernel_for(mode) for mode in GATES}
+    except OptionError as error:
+        kernels = {"error": str(error)}
+    return {
+        "cpu capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "kernels available": ", ".join(available()),
+        "kernel": kernels,
+    }
+
+
+def _advice(packages: dict[str, str | None], optional: dict[str, str | None]) -> list[str]:
+    missing = [name for name, found in packages.items() if found is None]
+    advice = [f"pip install {' '.join(missing)}: rnnkit does not run without"] if missing else []
+    extras: dict[str, list[str]] = {}
+    for name, found in optional.items():
+        if found is None:
+            extras.setdefault(OPTIONAL[name][0], []).append(name)
+    for extra, names in extras.items():
+        purpose = OPTIONAL[names[0]][1]
+        advice.append(f"pip install 'rnnkit[{extra}]' for {purpose} (missing: {', '.join(names)})")
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    if encoding != "utf8":
+        advice.append("export PYTHONUTF8=1, or Hangul is printed as escapes such as \\uac00")
+    return advice

@@ -1,0 +1,132 @@
+"""The options that several commands share, with their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TRAINING = "Training"
+NETWORK = "Network"
+DATA = "Data"
+
+DataFile = Annotated[Path, typer.Argument(metavar="DATA", help="File to learn from.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `train` saved.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="File to save to.")]
+Valid = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Watch this file, not a share of DATA.", rich_help_panel=DATA
+    ),
+]
+
+Text = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Texts (default: text).", rich_help_panel=DATA)
+]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Labels (default: label).", rich_help_panel=DATA),
+]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Words (CoNLL-U: form; JSONL: tokens; else: 0).",
+        rich_help_panel=DATA,
+    ),
+]
+Tag = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Tags (CoNLL-U: upos; JSONL: tags; else: -1).",
+        rich_help_panel=DATA,
+    ),
+]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Texts (default: the first column, no header).", rich_help_panel=DATA
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Translations (default: the second column, no header).",
+        rich_help_panel=DATA,
+    ),
+]
+TargetFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Translations of DATA's lines, line by line.", rich_help_panel=DATA
+    ),
+]
+ValidTargetFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The same for --valid.", rich_help_panel=DATA),
+]
+
+Cell = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CELL",
+        help="lstm, gru, rnn, or none (feed-forward).",
+        rich_help_panel=NETWORK,
+    ),
+]
+Level = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVEL", help="A step of a text: word, char or jamo.", rich_help_panel=NETWORK
+    ),
+]
+HiddenSize = Annotated[
+    int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=NETWORK)
+]
+EmbeddingSize = Annotated[
+    int | None, typer.Option(min=1, help="Numbers of a token.", rich_help_panel=NETWORK)
+]
+Layers = Annotated[
+    int | None, typer.Option(min=1, help="Recurrent layers.", rich_help_panel=NETWORK)
+]
+Dropout = Annotated[
+    float | None, typer.Option(min=0.0, help="Share dropped, below 1.", rich_help_panel=NETWORK)
+]
+MaxLength = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of a text that are kept.", rich_help_panel=NETWORK),
+]
+
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the data.", rich_help_panel=TRAINING)
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Examples of a step.", rich_help_panel=TRAINING)
+]
+Lr = Annotated[float | None, typer.Option(min=0.0, help="Learning rate.", rich_help_panel=TRAINING)]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Stop after so many epochs that are no better.", rich_help_panel=TRAINING
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of all randomness (default: 0).", rich_help_panel=TRAINING),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other parameter of the estimator; may be repeated.",
+        rich_help_panel=TRAINING,
+    ),
+]
+
+BeamSize = Annotated[int | None, typer.Option(min=1, help="Beam of a translation; 1 is greedy.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]

@@ -1,0 +1,217 @@
+"""`rnnkit predict`: what a saved model says about texts."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnkit import data
+from rnnkit.cli.datasets import TABLE_SUFFIXES, suffix_of
+from rnnkit.cli.output import print_json, print_line
+from rnnkit.errors import DataError, InputError, OptionError
+from rnnkit.ship import load
+from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
+
+__all__ = ["load_for_text", "predict", "read_inputs"]
+
+CHUNK = 1000
+
+Text = str | list[str]
+
+
+def predict(
+    path: Path,
+    inputs: Sequence[str],
+    *,
+    column: str | None,
+    proba: bool,
+    n_best: int,
+    beam_size: int | None,
+    as_json: bool,
+) -> None:
+    """Print one result for each text, in order, some texts at a time."""
+    model = load_for_text(path)
+    _check_options(model, proba, n_best, beam_size, as_json)
+    if isinstance(model, Translator) and beam_size is None:
+        beam_size = max(model.beam_size, n_best)
+    texts = read_inputs(inputs, column=column, tagged=isinstance(model, SequenceTagger))
+    # A person who types a line waits for its answer; a file is read in large pieces.
+    size = 1 if "-" in inputs and sys.stdin.isatty() else CHUNK
+    for chunk in _chunks(texts, size):
+        for text, answer in zip(chunk, _answers(model, chunk, n_best, beam_size), strict=True):
+            if as_json:
+                print_json(_as_json(text, answer, proba))
+            else:
+                _print(text, answer, proba)
+        sys.stdout.flush()
+
+
+def load_for_text(path: Path) -> SequenceEstimator:
+    """The model in the file, if it reads texts."""
+    model = load(path)
+    kind = getattr(model, "kind_", "text")
+    if kind != "text":
+        raise InputError(
+            f"{path}: this model reads {kind}, not texts. Use it from Python: rnnkit.load(...)."
+        )
+    return model
+
+
+def read_inputs(
+    inputs: Sequence[str], *, column: str | None = None, tagged: bool = False
+) -> Iterator[Text]:
+    """The texts that the arguments stand for: '-' for standard input, a file, or a text itself."""
+    for given in inputs:
+        if given == "-":
+            yield from _standard_input()
+        elif _is_file(given):
+            yield from _file(Path(given), column, tagged)
+        elif _looks_like_a_file(given):
+            raise DataError("there is no such file.", path=given)
+        else:
+            yield given
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).exists()
+    except (OSError, ValueError):  # a text too long for a name, or with a null character
+        return False
+
+
+def _looks_like_a_file(given: str) -> bool:
+    known = (*TABLE_SUFFIXES, ".txt", ".conllu")
+    return not any(map(str.isspace, given)) and suffix_of(Path(given)) in known
+
+
+def _standard_input() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"byte 0x{line[error.start]:02x} is not UTF-8.", path="standard input", line=number
+            ) from None
+
+
+def _file(path: Path, column: str | None, tagged: bool) -> Iterable[Text]:
+    if column is not None or suffix_of(path) in TABLE_SUFFIXES:
+        return _column(path, column or "text", tagged)
+    if tagged and suffix_of(path) == ".conllu":
+        # The tags are what is asked for: they may be missing, and the words stand in for them.
+        return data.read_conllu(path, tag="form").tokens
+    return data.read_lines(path)
+
+
+def _column(path: Path, column: str, tagged: bool) -> list[Text]:
+    table = data.read_table(path, [column])
+    for line, value in zip(table.lines, table[column], strict=True):
+        words = tagged and isinstance(value, list) and all(isinstance(one, str) for one in value)
+        if not isinstance(value, str) and not words:
+            raise DataError(
+                f"a text was expected, but this is {value!r:.60} ({type(value).__name__}).",
+                path=path,
+                line=line,
+                column=column,
+            )
+    return table[column]
+
+
+def _check_options(
+    model: SequenceEstimator, proba: bool, n_best: int, beam_size: int | None, as_json: bool
+) -> None:
+    name = type(model).__name__
+    if not isinstance(model, Translator) and (n_best != 1 or beam_size is not None):
+        raise OptionError(f"--n-best and --beam-size are for a Translator, and this is a {name}.")
+    if proba and isinstance(model, Translator):
+        raise OptionError("--proba is for classes and tags; a translation's is always printed.")
+    if proba and isinstance(model, SequenceTagger) and not as_json:
+        raise OptionError("--proba of a SequenceTagger has one row a token: add --json.")
+
+
+def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
+    iterator = iter(texts)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk
+
+
+# -- answers: plain dicts, which are what --json prints -------------------------------------------
+
+
+def _answers(
+    model: SequenceEstimator, texts: list[Text], n_best: int, beam_size: int | None
+) -> list[dict[str, Any]]:
+    if isinstance(model, SequenceClassifier):
+        return _classes(model, texts)
+    if isinstance(model, SequenceTagger):
+        return _tags(model, texts)
+    if isinstance(model, Translator):
+        return _translations(model, texts, n_best, beam_size)
+    raise InputError(f"predict does not know how to show a {type(model).__name__}.")
+
+
+def _classes(model: SequenceClassifier, texts: list[Text]) -> list[dict[str, Any]]:
+    names = model.classes_.tolist()
+    return [
+        {
+            "label": names[row.argmax()],
+            "probability": float(row.max()),
+            "probabilities": dict(zip(map(str, names), row.tolist(), strict=True)),
+        }
+        for row in model.predict_proba(texts)
+    ]
+
+
+def _tags(model: SequenceTagger, texts: list[Text]) -> list[dict[str, Any]]:
+    sentences = [text.split() if isinstance(text, str) else text for text in texts]
+    names = model.classes_.tolist()
+    return [
+        {
+            "tokens": tokens,
+            "tags": [names[best] for best in rows.argmax(axis=1)] if tokens else [],
+            "probability": rows.max(axis=1).tolist() if tokens else [],
+            "probabilities": [
+                dict(zip(map(str, names), row, strict=True)) for row in rows.tolist()
+            ],
+        }
+        for tokens, rows in zip(sentences, model.predict_proba(sentences), strict=True)
+    ]
+
+
+def _translations(
+    model: Translator, texts: list[Text], n_best: int, beam_size: int | None
+) -> list[dict[str, Any]]:
+    # A blank line stays blank: there is nothing to translate, and lines keep their places.
+    filled = [place for place, text in enumerate(texts) if text]
+    answers: list[dict[str, Any]] = [{"translations": []} for _ in texts]
+    if filled:
+        found = model.translate([texts[i] for i in filled], n_best=n_best, beam_size=beam_size)
+        for place, several in zip(filled, found, strict=True):
+            answers[place]["translations"] = [
+                {"text": one.text, "probability": one.probability, "score": one.score}
+                for one in several
+            ]
+    return answers
+
+
+def _as_json(text: Text, answer: dict[str, Any], proba: bool) -> dict[str, Any]:
+    shown = {name: value for name, value in answer.items() if proba or name != "probabilities"}
+    return shown if "tokens" in answer else {"text": text, **shown}
+
+
+def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:
+    shown = text if isinstance(text, str) else " ".join(text)
+    if "label" in answer:
+        each = [f"{name}={share:.4f}" for name, share in answer["probabilities"].items()]
+        figures = each if proba else [f"{answer['probability']:.4f}"]
+        print_line(str(answer["label"]), *figures, shown)
+    elif "tags" in answer:
+        pairs = zip(answer["tokens"], answer["tags"], strict=True)
+        print_line(" ".join(f"{word}/{tag}" for word, tag in pairs))
+    elif not answer["translations"]:
+        print_line("")
+    for one in answer.get("translations", []):
+        print_line(one["text"], f"{one['probability']:.4f}")

@@ -1,0 +1,155 @@
+"""`rnnkit train`: fit an estimator on a file and save it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnkit.cli.datasets import Dataset, check_known
+from rnnkit.cli.guard import FAILURE, fail
+from rnnkit.cli.output import human_size, print_json, print_line, say
+from rnnkit.errors import ArchiveError, DataError, OptionError
+from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
+
+__all__ = ["ESTIMATORS", "Fitted", "check_writable", "fit", "labels_of", "save", "train"]
+
+ESTIMATORS: dict[str, type[SequenceEstimator]] = {
+    "classify": SequenceClassifier,
+    "tag": SequenceTagger,
+    "translate": Translator,
+}
+NOUNS = {"classify": "texts", "tag": "sentences", "translate": "pairs"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, how long it took, and whether it was stopped by Ctrl-C."""
+
+    model: SequenceEstimator
+    seconds: float
+    interrupted: bool
+
+
+def train(
+    task: str,
+    parameters: dict[str, Any],
+    dataset: Dataset,
+    valid: Dataset | None,
+    *,
+    out: Path,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train, save and tell what came out."""
+    if out.exists() and any(one is not None and out.samefile(one.path) for one in (dataset, valid)):
+        raise OptionError(f"--out {out} is the data itself: give another name.")
+    known = _check_labels(task, dataset)
+    if valid is not None and task != "translate":
+        check_known(valid, known, labels_of(task))
+    if not quiet:
+        say(dataset.describe(NOUNS[task]))
+        if valid is not None:
+            say(valid.describe(f"{NOUNS[task]} to validate with"))
+    model = ESTIMATORS[task](**{"random_state": 0, "verbose": int(not quiet), **parameters})
+    fitted = fit(model, dataset, valid)
+    size = save(fitted.model, out)
+    report = _report(fitted, dataset, out, size)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    if fitted.interrupted:
+        raise fail(f"interrupted: the best model so far is in {out}.", FAILURE)
+
+
+def labels_of(task: str) -> Any:
+    """What takes a target of the task apart into its labels."""
+    return list if task == "tag" else lambda label: [label]
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a file that could not be saved in the end, before any work is done."""
+    if out.is_dir():
+        raise OptionError(f"--out {out} is a folder, but a file is expected, such as model.rnn.")
+    try:
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise ArchiveError(
+            f"{out}: no model could be saved there: {error.strerror}. Give --out a file in an "
+            f"existing folder that you may write to."
+        ) from None
+
+
+def fit(model: SequenceEstimator, dataset: Dataset, valid: Dataset | None) -> Fitted:
+    """Fit the model; Ctrl-C ends that early and keeps the best epoch."""
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        # Told below, in the words of the command line.
+        warnings.filterwarnings("ignore", "training was interrupted", RuntimeWarning)
+        model.fit(dataset.X, dataset.y, validation=None if valid is None else (valid.X, valid.y))
+    seconds = time.perf_counter() - began
+    return Fitted(model, seconds, model.history_.stopped == "interrupted")
+
+
+def save(model: SequenceEstimator, out: Path) -> int:
+    """Write the model, without the progress bar that this run had; returns the bytes written."""
+    model.set_params(verbose=0)
+    model.save(out)
+    return out.stat().st_size
+
+
+def _check_labels(task: str, dataset: Dataset) -> list[str]:
+    """The sorted labels; fewer than two cannot be told apart."""
+    if task == "translate":
+        return []
+    labels = sorted({label for target in dataset.y for label in labels_of(task)(target)})
+    if len(labels) < 2:
+        raise DataError(
+            f"every label is {labels[0]!r}, but at least two different ones are needed to tell "
+            f"apart.",
+            path=dataset.path,
+        )
+    return labels
+
+
+def _report(fitted: Fitted, dataset: Dataset, out: Path, size: int) -> dict[str, Any]:
+    history = fitted.model.history_
+    best = history.best or {}
+    metrics = {name: value for name, value in best.items() if name.startswith("valid_")}
+    return {
+        "model": str(out),
+        "estimator": type(fitted.model).__name__,
+        "examples": len(dataset),
+        "skipped": dataset.skipped,
+        "parameters": fitted.model.num_parameters_,
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "seconds": round(fitted.seconds, 3),
+        "bytes": size,
+        **metrics,
+    }
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    if "valid_loss" in report:
+        unit = "" if report["estimator"] == "SequenceClassifier" else "token "
+        print_line(
+            f"validation: {unit}accuracy {_figure(report['valid_accuracy'])}, "
+            f"loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "
+            f"{report['epochs']})"
+        )
+    else:
+        print_line("validation: none, too few examples to set some aside (see --valid)")
+    print_line(f"parameters: {report['parameters']:,}")
+    print_line(f"time: {report['seconds']:,.1f} seconds")
+    print_line(f"model: {report['model']} ({human_size(report['bytes'])})")
+
+
+def _figure(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4f}"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+import rnnkit
+from rnnkit import archive
+from rnnkit.cli import doctor
+
+
+def test_info_describes_a_model_without_reading_its_tensors(run, models, monkeypatch):
+    def no_reading(*_, **__):
+        raise AssertionError("the tensors were read")
+
+    monkeypatch.setattr(archive, "read", no_reading)
+    described = json.loads(run("info", models["classify"], "--json").out)
+    assert described["estimator"] == "SequenceClassifier"
+    assert described["labels"] == ["neg", "pos"]
+    assert described["bytes"] == models["classify"].stat().st_size
+    assert described["history"]["epochs"] == 8
+    assert described["settings"]["hidden_size"] == 16
+    assert described["versions"]["rnnkit"] == rnnkit.__version__
+
+
+def test_info_counts_the_entries_of_every_vocabulary(run, models):
+    sizes = {
+        task: json.loads(run("info", model, "--json").out)["vocabularies"]
+        for task, model in models.items()
+    }
+    # a, film, indeed and six words; o n e t w h r f u, and a blank; each with the unknown one.
+    assert sizes["classify"] == {"tokens": 10}
+    assert sizes["tag"] == {"tokens": 7, "characters": 16}
+    assert sizes["translate"] == {"source": 11, "target": 7}
+
+
+def test_info_for_people_has_one_line_a_fact(run, models):
+    lines = dict(line.split(": ", 1) for line in run("info", models["tag"]).out.splitlines())
+    assert lines["labels"] == "NOUN, VERB"
+    assert lines["estimator"] == "SequenceTagger"
+    assert lines["history"].startswith("epochs 6, ")
+    assert "hidden_size 16" in lines["settings"]
+
+
+def test_the_parameters_that_info_counts_are_the_networks_own(run, models):
+    for model in models.values():
+        described = json.loads(run("info", model, "--json").out)
+        assert described["parameters"] == rnnkit.load(model).num_parameters_
+
+
+def test_doctor_finds_this_installation(run):
+    found = json.loads(run("doctor", "--json").out)
+    assert found["rnnkit"] == rnnkit.__version__
+    assert found["kernel"]["LSTM"] in found["kernels available"]
+    assert found["threads"] >= 1
+    assert found["package"]["torch"].startswith("2.")
+    result = run("doctor")
+    assert result.code == 0
+    assert f"package torch: {found['package']['torch']}\n" in result.out
+
+
+def test_doctor_says_what_to_do_for_what_is_missing(run, monkeypatch):
+    there = doctor._version
+    missing = {"pyarrow", "emoji"}
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in missing else there(name))
+    result = run("doctor")
+    assert result.code == 0
+    assert "optional emoji: missing" in result.out
+    assert "advice: pip install 'rnnkit[parquet]' for reading Parquet files" in result.out
+    assert "advice: pip install 'rnnkit[samples]' for rnnkit demo (missing: emoji)" in result.out
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_end_well(run, option):
+    result = run(option)
+    assert result.code == 0
+    assert rnnkit.__version__ in result.out or "Score a saved model" in result.out
+
+
+def test_a_kernel_that_is_not_known_is_told_by_doctor(run, monkeypatch):
+    monkeypatch.setitem(os.environ, "RNNKIT_KERNEL", "fast")
+    result = run("doctor")
+    assert result.code == 0
+    assert "RNNKIT_KERNEL='fast' is not known" in result.out
