@@ -103,6 +103,19 @@ def test_a_disk_that_refuses_leaves_the_old_file_and_no_rubbish(model, monkeypat
     assert list(model.parent.iterdir()) == [model]
 
 
+def test_an_interrupt_while_saving_leaves_the_old_file_and_no_rubbish(model, monkeypatch):
+    before = model.read_bytes()
+
+    def interrupted(_descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archive.os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        archive.write(model, {"estimator": "F"}, TENSORS)
+    assert model.read_bytes() == before
+    assert list(model.parent.iterdir()) == [model]
+
+
 def test_a_missing_folder_and_a_value_outside_json_are_refused(tmp_path):
     with pytest.raises(ArchiveError, match="could not be written"):
         archive.write(tmp_path / "no" / "model.rnn", {}, TENSORS)

@@ -95,14 +95,16 @@ def _replace(target: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
+        temporary = None
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
         raise ArchiveError(
             f"{target}: the model could not be written: {error.strerror}. "
             f"It needs {len(content) / 1e6:.1f} MB in an existing folder that you may write to."
         ) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
 
 
 def _umask() -> int:

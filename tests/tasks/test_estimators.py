@@ -228,6 +228,13 @@ def test_the_vocabulary_never_sees_validation_texts():
     assert len(model.vectorizer_.tokenizer.word_index) == 50 + 1
 
 
+def test_a_label_that_is_only_in_the_held_out_share_is_known():
+    X, y = [["a", "b"]] * 9 + [["oh", "b"]], [["N", "V"]] * 9 + [["INTJ", "V"]]
+    for seed in range(12):
+        model = tagger(validation_fraction=0.2, max_epochs=1, random_state=seed).fit(X, y)
+        assert model.classes_.tolist() == ["INTJ", "N", "V"]
+
+
 # -- tagger -------------------------------------------------------------------------------------
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rnnkit.cells import LSTM, initialize_
 from rnnkit.errors import ShapeError
-from rnnkit.networks.dropout import LockedDropout, check_probability
+from rnnkit.networks.dropout import check_probability
+from rnnkit.networks.encoders import build_encoder
+from rnnkit.networks.pooling import Pooled
 from rnnkit.packed import Packed
 
 __all__ = ["CharacterEmbedding", "TokenEmbedding", "WordEmbedding"]
@@ -77,27 +78,41 @@ class TokenEmbedding(nn.Module):
 
 
 class CharacterEmbedding(nn.Module):
-    """A word's vector from its characters: the last states of a bidirectional LSTM.
+    """A word's vector from its characters: what each direction of a recurrent network ends with.
 
+    cell: "lstm", "gru" or "rnn"; "none" takes the maximum over windows of three characters instead
+    (a convolution, dos Santos & Zadrozny 2014), so that the contrast has no recurrence anywhere.
     Source: Ling et al. 2015, "Finding Function in Form", equation 4.
     """
 
     def __init__(
-        self, num_characters: int, character_size: int, hidden_size: int, *, dropout: float = 0.0
+        self,
+        num_characters: int,
+        character_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "lstm",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.embedding_size = 2 * hidden_size
         self.table = TokenEmbedding([num_characters], character_size)
-        self.dropout = LockedDropout(dropout)
-        self.rnn = LSTM(character_size, hidden_size, bidirectional=True)
-        initialize_(self.rnn)
+        encoder = build_encoder(
+            cell,
+            character_size,
+            hidden_size,
+            num_layers=1,
+            bidirectional=True,
+            dropout=dropout,
+            recurrent_dropout=0.0,
+            window=1,
+        )
+        self.body = Pooled(encoder, "max" if cell == "none" else "last")
+        self.embedding_size = self.body.output_size
 
     def forward(self, characters: Packed) -> Tensor:
-        """characters: (N, 1) ids of M words -> (M, 2 * hidden_size), in sorted order."""
-        x = self.dropout(characters.with_data(self.table(characters.data)))
-        _, state = self.rnn(x, need_state=False)
-        h_n: Tensor = state[0]
-        return torch.cat([h_n[0], h_n[1]], dim=-1)
+        """characters: (N, 1) ids of M words -> (M, embedding_size), in sorted order."""
+        vectors: Tensor = self.body(characters.with_data(self.table(characters.data)))
+        return vectors
 
 
 class WordEmbedding(nn.Module):

@@ -82,7 +82,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        """Set the fitted vectorizers and labels from the training examples."""
+        """Set the fitted vectorizers from the training examples."""
 
     @abstractmethod
     def _build(self) -> nn.Module:
@@ -103,6 +103,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _set_state(self, state: dict[str, Any]) -> None:
         """Fitted attributes from what `_get_state` returned."""
+
+    def _learn_labels(self, y: Any) -> None:
+        """Set the labels, of the examples that will be held out too."""
 
     def _check_columns(self, X: Any, *, reset: bool) -> None:
         """Note (reset) or compare the columns of a table of series."""
@@ -135,6 +138,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self._check_options()
         table, (X, y) = X, self._read(X, y)
         self._check_columns(table, reset=True)
+        self._learn_labels(y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if validation is not None:
             held_out = self._read(*validation)
@@ -160,7 +164,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if not hasattr(self, "module_"):
-                self._learn_vocabulary(X, y if classes is None else _with_classes(y, classes))
+                self._learn_labels(y if classes is None else _with_classes(y, classes))
+                self._learn_vocabulary(X, y)
                 self.module_ = self._build()
             if not hasattr(self, "_trainer"):
                 self._trainer = self._make_trainer([], watched=False)

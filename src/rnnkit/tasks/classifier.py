@@ -216,10 +216,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
     def _groups(self, y: Any) -> np.ndarray:
         return np.asarray(y)
 
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+    def _learn_labels(self, y: Any) -> None:
         self._labels = LabelEncoder(np.asarray(y))
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
+
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self.vectorizer_ = self._vectorizer().fit(X)
         self.class_weight_ = self._weights(np.asarray(y))
         self.window_ = int(max(map(len, self.vectorizer_.transform(X))))

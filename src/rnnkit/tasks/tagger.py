@@ -224,10 +224,12 @@ class SequenceTagger(SequenceEstimator):
         sequences = [sequence[steps] for sequence, steps in zip(sequences, used, strict=True)]
         return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
 
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+    def _learn_labels(self, y: Any) -> None:
         self._labels = LabelEncoder([label for row in y for label in row])
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
+
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self.vectorizer_ = self._vectorizer().fit(X)
 
     def _vectorizer(self) -> Any:
@@ -270,7 +272,8 @@ class SequenceTagger(SequenceEstimator):
                 self.vectorizer_.num_characters,
                 self.character_size,
                 self.character_hidden_size,
-                dropout=self.dropout / 2,
+                cell=self.cell,
+                dropout=self.dropout / 4,
             ),
         )
 

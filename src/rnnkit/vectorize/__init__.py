@@ -1,0 +1,36 @@
+"""Examples to numbers: texts, words, series and labels."""
+
+from rnnkit.vectorize.features import TextVectorizer
+from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
+from rnnkit.vectorize.sequences import pad_sequences
+from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
+from rnnkit.vectorize.text import (
+    from_jamo,
+    hashing_trick,
+    normalize_text,
+    one_hot,
+    text_to_word_sequence,
+    to_jamo,
+)
+from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
+from rnnkit.vectorize.words import WordVectorizer
+
+__all__ = [
+    "IdVectorizer",
+    "LabelEncoder",
+    "SeriesVectorizer",
+    "TextVectorizer",
+    "Tokenizer",
+    "WordVectorizer",
+    "from_jamo",
+    "hashing_trick",
+    "labels_from_json",
+    "labels_to_json",
+    "normalize_text",
+    "one_hot",
+    "pad_sequences",
+    "text_to_word_sequence",
+    "to_jamo",
+    "tokenizer_from_json",
+    "used_steps",
+]
