@@ -101,17 +101,19 @@ def factorize(texts: list[str], table: bytes, separator: bytes) -> Words | None:
     (['to', 'be', 'or', 'not'], [0, 1, 2, 3, 0, 1], [0, 3, 3, 6])
     """
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    joined = separator + separator.join(encoded) + WINDOW * separator
+    joined = separator.join([b"", *encoded, WINDOW * separator])
     spans = _Spans(joined.translate(table), separator)
     if spans.longest > LONGEST:
         return None
     first = _first_equal(spans.hashes())
     if not spans.equal(first):
         return None
-    is_first = first == np.arange(len(first))
-    ids = (np.cumsum(is_first) - 1)[first]
+    distinct = np.flatnonzero(first == np.arange(len(first)))
+    number = np.empty(len(first), dtype=np.int64)
+    number[distinct] = np.arange(len(distinct))
     begins = np.cumsum([0] + [len(text) + 1 for text in encoded])
-    return Words(spans.strings(is_first), ids, np.searchsorted(spans.starts, begins))
+    bounds = np.searchsorted(spans.starts, begins)
+    return Words(spans.strings(distinct), number[first], bounds)
 
 
 class _Spans:
