@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from rnnkit import cells
+from rnnkit.packed import Packed
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("RNNCell", {}),
@@ -61,3 +62,22 @@ def test_steps_of_a_cell_equal_the_layer(kind: str) -> None:
 
 def test_cell_tells_its_options() -> None:
     assert repr(cells.GRUCell(3, 4, bias=False)) == "GRUCell(3, 4, bias=False)"
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_running_a_cell_over_sequences_equals_stepping_it(
+    kind: str, options: dict[str, Any]
+) -> None:
+    cell = getattr(cells, kind)(3, 4, dtype=torch.float64, **options)
+    sequences = [torch.randn(n, 3, dtype=torch.float64) for n in (2, 5, 1)]
+    packed = Packed.from_sequences(sequences)
+    states = 2 if kind == "LSTMCell" else 1
+    first = tuple(torch.randn(3, 4, dtype=torch.float64) for _ in range(states))
+    outputs = cell.run(packed, first).to_sequences()
+    for b, (x, output) in enumerate(zip(sequences, outputs, strict=True)):
+        place = packed.layout.inverse[b]
+        hx = tuple(s[place] for s in first)
+        state = hx if kind == "LSTMCell" else hx[0]
+        for step, expected in zip(x, output, strict=True):
+            state = cell(step, state)
+            torch.testing.assert_close(as_list(state)[0], expected, rtol=0, atol=1e-9)

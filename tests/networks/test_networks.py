@@ -186,12 +186,12 @@ def test_a_unidirectional_encoder_never_looks_ahead():
 @pytest.mark.parametrize("kind", [AdditiveAttention, MultiplicativeAttention])
 def test_attention_gives_padding_no_weight_and_ignores_what_it_holds(kind):
     attention = kind(5, 4).double()
-    query, memory = torch.randn(2, 5).double(), torch.randn(2, 6, 4).double()
+    query, memory = torch.randn(2, 3, 5).double(), torch.randn(2, 6, 4).double()
     mask = torch.arange(6) < torch.tensor([[6], [2]])
     context, weights = attention(query, attention.keys(memory), memory, mask)
-    assert weights[1, 2:].eq(0).all()
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2).double())
-    torch.testing.assert_close(context, torch.einsum("bs,bsm->bm", weights, memory))
+    assert weights[1, :, 2:].eq(0).all()
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 3).double())
+    torch.testing.assert_close(context, torch.einsum("bls,bsm->blm", weights, memory))
     other = memory.clone()
     other[1, 2:] = 1e3
     again, _ = attention(query, attention.keys(other), other, mask)
@@ -199,25 +199,23 @@ def test_attention_gives_padding_no_weight_and_ignores_what_it_holds(kind):
 
 
 def test_attention_scores_follow_their_equations():
-    query, memory = torch.randn(1, 5), torch.randn(1, 3, 4)
-    additive = AdditiveAttention(5, 4)
-    expected = torch.stack(
-        [
-            additive.energy(torch.tanh(additive.query(query[0]) + additive.memory(memory[0, s])))[0]
-            for s in range(3)
-        ]
-    )
-    torch.testing.assert_close(additive.score(query, additive.keys(memory))[0], expected)
-    general = MultiplicativeAttention(5, 4)
-    expected = torch.stack([query[0] @ general.memory.weight @ memory[0, s] for s in range(3)])
-    torch.testing.assert_close(general.score(query, general.keys(memory))[0], expected)
+    query, memory = torch.randn(1, 2, 5), torch.randn(1, 3, 4)
+    additive, general = AdditiveAttention(5, 4), MultiplicativeAttention(5, 4)
+    scores = additive.score(query, additive.keys(memory))[0]
+    products = general.score(query, general.keys(memory))[0]
+    for q in range(2):
+        for s in range(3):
+            hidden = additive.query(query[0, q]) + additive.memory(memory[0, s])
+            torch.testing.assert_close(scores[q, s], additive.energy(torch.tanh(hidden))[0])
+            expected = query[0, q] @ general.memory.weight @ memory[0, s]
+            torch.testing.assert_close(products[q, s], expected)
 
 
 def test_attention_refuses_sizes_that_do_not_belong_together():
     attention = build_attention("additive", 5, 4)
     memory = torch.randn(2, 6, 4)
     with pytest.raises(ShapeError, match="do not belong together"):
-        attention(torch.randn(3, 5), attention.keys(memory), memory, torch.ones(2, 6).bool())
+        attention(torch.randn(3, 1, 5), attention.keys(memory), memory, torch.ones(2, 6).bool())
     with pytest.raises(OptionError, match="Did you mean 'additive'"):
         build_attention("addative", 5, 4)
 
@@ -226,8 +224,9 @@ def test_attention_refuses_sizes_that_do_not_belong_together():
 
 
 def translator(cell="lstm", **options):
-    decoder = AttentionDecoder(11, 6, 5, 8, cell=cell, num_layers=2, **options)
-    return TranslatorNetwork(TokenEmbedding([9], 3), encoder(cell), decoder)
+    reader = encoder(cell)
+    decoder = AttentionDecoder(11, 6, 5, reader.output_size, cell=cell, num_layers=2, **options)
+    return TranslatorNetwork(TokenEmbedding([9], 3), reader, decoder)
 
 
 def ids(lengths, size):
@@ -236,7 +235,7 @@ def ids(lengths, size):
 
 @pytest.mark.parametrize("input_feeding", [True, False])
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_teacher_forcing_equals_stepping_one_token_at_a_time(cell, attention, input_feeding):
     network = translator(cell, attention=attention, input_feeding=input_feeding).double().eval()
     sources = [source[:, None] for source in ids([3, 7, 5], 9)]

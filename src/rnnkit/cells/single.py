@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnkit import kernels
 from rnnkit.cells.checks import check_input, check_size, check_state
 from rnnkit.errors import ShapeError, check_option
 from rnnkit.kernels import GATES, STEPS, State, Weights
+from rnnkit.packed import Packed
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -65,8 +67,22 @@ class _Cell(nn.Module):
             state = tuple(x.new_zeros(shape) for _ in self.state_names)
         for state_name, given in zip(self.state_names, state, strict=True):
             check_state(name, state_name, given, shape, x.dtype)
-        weights = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        return STEPS[self.mode](x, state, weights)
+        return STEPS[self.mode](x, state, self._weights())
+
+    def run(self, input: Packed, state: State) -> Packed:  # noqa: A002 - as in forward
+        """All steps of a batch of sequences: what stepping gives, in one call.
+
+        input: (N, I) packed; state: (h,) or (h, c), each (B, H), in the layout's sorted order.
+        Returns every h', (N, H) packed.
+        """
+        check_input(type(self).__name__, input.data, self.weight_ih)
+        output, _ = kernels.run(
+            self.mode, input.data, input.layout, state, self._weights(), need_state=False
+        )
+        return input.with_data(output)
+
+    def _weights(self) -> Weights:
+        return Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
     def extra_repr(self) -> str:
         """The sizes, and bias where there is none."""

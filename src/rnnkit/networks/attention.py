@@ -25,24 +25,24 @@ class _Attention(nn.Module, ABC):
 
     @abstractmethod
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """query: (B, Q); keys: from `keys` -> (B, S)."""
+        """query: (B, L, Q); keys: from `keys` -> (B, L, S)."""
 
     def forward(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """query: (B, Q); memory: (B, S, M); mask: (B, S) True at valid steps.
+        """query: (B, L, Q), L of them a sentence; memory: (B, S, M); mask: (B, S) valid steps.
 
-        Returns context (B, M) and weights (B, S), which are 0 where the mask is False.
+        Returns context (B, L, M) and weights (B, L, S), which are 0 where the mask is False.
         """
         if query.shape[0] != memory.shape[0] or mask.shape != memory.shape[:2]:
             raise ShapeError(
                 f"query {tuple(query.shape)}, memory {tuple(memory.shape)} and mask "
-                f"{tuple(mask.shape)} do not belong together: expected (B, Q), (B, S, M), (B, S)."
+                f"{tuple(mask.shape)} do not belong together: expected (B, L, Q), (B, S, M), "
+                f"(B, S)."
             )
-        scores = self.score(query, keys).masked_fill(~mask, float("-inf"))
+        scores = torch.where(mask.unsqueeze(1), self.score(query, keys), float("-inf"))
         weights = torch.softmax(scores, dim=-1)
-        context = torch.bmm(weights.unsqueeze(1), memory).squeeze(1)
-        return context, weights
+        return torch.bmm(weights, memory), weights
 
 
 class AdditiveAttention(_Attention):
@@ -64,9 +64,10 @@ class AdditiveAttention(_Attention):
         return projected
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """(B, S)."""
-        energy: Tensor = self.energy(torch.tanh(self.query(query).unsqueeze(1) + keys))
-        return energy.squeeze(-1)
+        """(B, L, S)."""
+        # One query at a time: all at once would need L * S * A numbers a sentence in one piece.
+        rows = [self.energy(torch.tanh(q + keys)) for q in self.query(query).split(1, dim=1)]
+        return torch.cat(rows, dim=-1).transpose(1, 2)  # (B, S, L) -> (B, L, S)
 
 
 class MultiplicativeAttention(_Attention):
@@ -85,8 +86,8 @@ class MultiplicativeAttention(_Attention):
         return projected
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """(B, S)."""
-        return torch.bmm(keys, query.unsqueeze(-1)).squeeze(-1)
+        """(B, L, S)."""
+        return torch.bmm(query, keys.transpose(1, 2))
 
 
 ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}

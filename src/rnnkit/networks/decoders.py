@@ -11,6 +11,7 @@ from rnnkit.cells import GRUCell, LSTMCell, RNNCell, initialize_
 from rnnkit.errors import check_option
 from rnnkit.networks.attention import build_attention
 from rnnkit.networks.dropout import LockedDropout
+from rnnkit.networks.encoders import windows
 from rnnkit.packed import Packed
 
 __all__ = ["AttentionDecoder", "DecoderState", "WindowCell"]
@@ -27,13 +28,17 @@ class WindowCell(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, *, steps: int) -> None:
         super().__init__()
-        self.state_size = (steps - 1) * input_size
+        self.before, self.state_size = steps - 1, (steps - 1) * input_size
         self.hidden = nn.Linear(steps * input_size, hidden_size)
 
     def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x: (B, input_size); state: one (B, (steps - 1) * input_size)."""
         seen = torch.cat([state[0], x], dim=-1)
         return torch.relu(self.hidden(seen)), (seen[:, x.shape[-1] :],)
+
+    def run(self, x: Packed, state: tuple[Tensor, ...]) -> Packed:  # noqa: ARG002 - a cell's
+        """All steps at once, from a state of zeros."""
+        return x.with_data(torch.relu(self.hidden(windows(x, before=self.before, after=0))))
 
 
 class DecoderState(NamedTuple):
@@ -119,16 +124,51 @@ class AttentionDecoder(nn.Module):
             return (h.new_zeros(h.shape[0], cell.state_size),)
         return (h, torch.zeros_like(h)) if self.cell == "lstm" else (h,)
 
-    def advance(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
-        """One step. embedded: (R, E) -> attentional vector (R, E), weights (R, S), new state."""
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """tokens: (R,) the last ones -> (R, V) log-probabilities of the next, new state."""
+        state = self._advance(self.embedding(tokens), state)
+        return torch.log_softmax(self.output(state.feed), dim=-1), state
+
+    def forward(self, inputs: Packed, state: DecoderState) -> Tensor:
+        """Teacher forcing: logits (N, V) after each input token.
+
+        inputs: (N,) ids, the start token first in each; state: from `start`, its rows in the
+        sorted order of `inputs`.
+        """
+        embedded = self.dropout(inputs.with_data(self.embedding(inputs.data)))
+        run = self._run_feeding if self.input_feeding else self._run_at_once
+        logits: Tensor = self.output(self.dropout(run(embedded, state)).data)
+        return logits
+
+    def _run_feeding(self, embedded: Packed, state: DecoderState) -> Packed:
+        """Attentional vectors (N, E), step by step: each needs the one before."""
+        feeds = []
+        for x in torch.split(embedded.data, embedded.layout.batch_sizes.tolist()):
+            state = self._advance(x, _first_rows(state, x.shape[0]))
+            feeds.append(state.feed)
+        return embedded.with_data(torch.cat(feeds))
+
+    def _run_at_once(self, embedded: Packed, state: DecoderState) -> Packed:
+        """Attentional vectors (N, E) without input feeding: the recurrence, then all attention."""
+        x, cells = embedded, list[Any](self.cells)
+        for cell, before in zip(cells, state.layers, strict=True):
+            x = cell.run(x, before)
+        queries = x.layout.pad(x.data).transpose(0, 1)  # (T, B, H) -> (B, T, H)
+        context, _ = self.attention(queries, state.keys, state.memory, state.mask)
+        return x.with_data(self._combine(x.layout.unpad(context.transpose(0, 1)), x.data))
+
+    def _advance(self, embedded: Tensor, state: DecoderState) -> DecoderState:
+        """One step. embedded: (R, E) -> the new state, whose feed is the attentional vector."""
         x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
         layers = []
         for cell, before in zip(self.cells, state.layers, strict=True):
             x, after = self._run_cell(cell, x, before)
             layers.append(after)
-        context, weights = self.attention(x, state.keys, state.memory, state.mask)
-        feed = torch.tanh(self.combine(torch.cat([context, x], dim=-1)))
-        return feed, weights, state._replace(layers=tuple(layers), feed=feed)
+        context, _ = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
+        return state._replace(layers=tuple(layers), feed=self._combine(context.squeeze(1), x))
+
+    def _combine(self, context: Tensor, hidden: Tensor) -> Tensor:
+        return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))
 
     def _run_cell(
         self, cell: nn.Module, x: Tensor, before: tuple[Tensor, ...]
@@ -141,27 +181,6 @@ class AttentionDecoder(nn.Module):
             return h, (h, c)
         h = cell(x, before[0])
         return h, (h,)
-
-    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """tokens: (R,) the last ones -> (R, V) log-probabilities of the next, new state."""
-        feed, _, state = self.advance(self.embedding(tokens), state)
-        return torch.log_softmax(self.output(feed), dim=-1), state
-
-    def forward(self, inputs: Packed, state: DecoderState) -> Tensor:
-        """Teacher forcing: logits (N, V) after each input token.
-
-        inputs: (N,) ids, the start token first in each; state: from `start`, its rows in the
-        sorted order of `inputs`.
-        """
-        embedded = self.dropout(inputs.with_data(self.embedding(inputs.data)))
-        feeds = []
-        for x in embedded.data.split(inputs.layout.batch_sizes.tolist()):
-            state = _first_rows(state, x.shape[0])
-            feed, _, state = self.advance(x, state)
-            feeds.append(feed)
-        features = self.dropout(inputs.with_data(torch.cat(feeds)))
-        logits: Tensor = self.output(features.data)
-        return logits
 
 
 def _first_rows(state: Any, rows: int) -> Any:

@@ -10,7 +10,7 @@ from rnnkit.errors import check_option
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.packed import Packed
 
-__all__ = ["CELLS", "RecurrentEncoder", "WindowEncoder", "build_encoder"]
+__all__ = ["CELLS", "RecurrentEncoder", "WindowEncoder", "build_encoder", "windows"]
 
 CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
@@ -95,10 +95,7 @@ class WindowEncoder(nn.Module):
 
     def forward(self, x: Packed) -> Packed:
         """x: (N, input_size) -> (N, output_size)."""
-        x = self.dropout(x)
-        features = torch.cat(
-            [self._neighbor(x, offset) for offset in range(-self.before, self.after + 1)], dim=-1
-        )
+        features = windows(self.dropout(x), before=self.before, after=self.after)
         for layer in self.layers:
             features = torch.relu(layer(features))
         dropped: Packed = self.dropout(x.with_data(features))
@@ -109,11 +106,22 @@ class WindowEncoder(nn.Module):
         steps = output.layout.pad(output.data).sum(dim=0)
         return steps / output.layout.lengths[:, None]
 
-    def _neighbor(self, x: Packed, offset: int) -> Tensor:
-        if offset == 0:
-            return x.data
-        rows, inside = x.layout.shifted(offset)
-        return x.data.index_select(0, rows) * inside[:, None]
+
+def windows(x: Packed, *, before: int, after: int) -> Tensor:
+    """(N, F) -> (N, (before + 1 + after) * F): each step beside its neighbors, 0 past either end.
+
+    >>> x = Packed.from_sequences([torch.tensor([[1.0], [2.0]])])
+    >>> windows(x, before=1, after=0).tolist()
+    [[0.0, 1.0], [1.0, 2.0]]
+    """
+    return torch.cat([_neighbor(x, offset) for offset in range(-before, after + 1)], dim=-1)
+
+
+def _neighbor(x: Packed, offset: int) -> Tensor:
+    if offset == 0:
+        return x.data
+    rows, inside = x.layout.shifted(offset)
+    return x.data.index_select(0, rows) * inside[:, None]
 
 
 def build_encoder(

@@ -229,7 +229,7 @@ class SequenceTagger(SequenceEstimator):
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
 
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
+    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:  # noqa: ARG002 - labels are known
         self.vectorizer_ = self._vectorizer().fit(X)
 
     def _vectorizer(self) -> Any:
