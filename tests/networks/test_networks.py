@@ -241,7 +241,7 @@ def test_teacher_forcing_equals_stepping_one_token_at_a_time(cell, attention, in
     sources = [source[:, None] for source in ids([3, 7, 5], 9)]
     targets = ids([6, 2, 4], 11)
     inputs = Packed.from_sequences(targets)
-    logits = network(Packed.from_sequences(sources), inputs)
+    logits = network(Packed.from_sequences(sources), inputs=inputs)
     together = inputs.with_data(torch.log_softmax(logits, dim=-1)).to_sequences()
     for source, target, expected in zip(sources, targets, together, strict=True):
         state = network.encode(Packed.from_sequences([source]))
@@ -281,7 +281,7 @@ def test_input_feeding_gives_the_last_attentional_vector_to_the_next_step():
 def test_every_weight_of_the_translator_gets_a_gradient():
     network = translator()
     inputs = Packed.from_sequences(ids([4, 3], 11))
-    logits = network(Packed.from_sequences([s[:, None] for s in ids([5, 2], 9)]), inputs)
+    logits = network(Packed.from_sequences([s[:, None] for s in ids([5, 2], 9)]), inputs=inputs)
     nn.functional.cross_entropy(logits, inputs.data).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name

@@ -324,8 +324,15 @@ def test_an_unknown_target_token_is_never_produced(numbers):
     [
         {"source_level": "word", "target_level": "word", "attention": "multiplicative"},
         {"source_level": "jamo", "target_level": "jamo", "input_feeding": False, "tied": False},
-        {"source_words": False, "source_ngrams": 1, "lower": True, "num_layers": 2, "cell": "gru"},
-        {"source_num_words": 5, "target_num_words": 5, "min_count": 2, "max_length": 3},
+        {
+            "source_level": "char",
+            "source_words": False,
+            "source_ngrams": 1,
+            "lower": True,
+            "num_layers": 2,
+            "cell": "gru",
+        },
+        {"target_num_words": 5, "min_count": 2, "max_length": 3},
         {"length_penalty": 0.0, "label_smoothing": 0.0, "beam_size": 1, "normalize": None},
     ],
 )

@@ -36,8 +36,7 @@ class ClassifierNetwork(nn.Module):
 
     def forward(self, x: Packed) -> Tensor:
         """x: (N, C) ids or (N, F) numbers -> (B, K) logits in the caller's order."""
-        if self.embedding is not None:
-            x = x.with_data(self.embedding(x.data))
+        x = _embed(self.embedding, x)
         logits: Tensor = self.head(self.dropout(self.body(x)))
         return logits.index_select(0, x.layout.inverse)
 
@@ -62,10 +61,7 @@ class TaggerNetwork(nn.Module):
         self, x: Packed, characters: Packed | None = None, spelling: Tensor | None = None
     ) -> Tensor:
         """x: (N, C) ids or (N, F) numbers -> (N, K) logits, in packed order."""
-        if isinstance(self.embedding, WordEmbedding):
-            x = x.with_data(self.embedding(x.data, characters, spelling))
-        elif self.embedding is not None:
-            x = x.with_data(self.embedding(x.data))
+        x = _embed(self.embedding, x, characters, spelling)
         logits: Tensor = self.head(self.encoder(x).data)
         return logits
 
@@ -75,33 +71,63 @@ class TranslatorNetwork(nn.Module):
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
+        embedding: WordEmbedding | TokenEmbedding,
         encoder: RecurrentEncoder | WindowEncoder,
         decoder: AttentionDecoder,
     ) -> None:
         super().__init__()
         self.embedding, self.encoder, self.decoder = embedding, encoder, decoder
 
-    def encode(self, source: Packed, order: Tensor | None = None) -> DecoderState:
+    def encode(
+        self,
+        source: Packed,
+        characters: Packed | None = None,
+        spelling: Tensor | None = None,
+        *,
+        order: Tensor | None = None,
+    ) -> DecoderState:
         """source: (N, C) ids -> the decoder's first state.
 
+        characters, spelling: of its distinct words, for a WordEmbedding.
         order: (B,) which of the caller's sequences each row shall be; None keeps their order.
         """
-        output = self.encoder(source.with_data(self.embedding(source.data)))
+        output = self.encoder(_embed(self.embedding, source, characters, spelling))
         layout = source.layout
         rows = layout.inverse if order is None else layout.inverse[order]
         memory = layout.pad(output.data).transpose(0, 1)  # (S, B, M) -> (B, S, M)
         summary = self.encoder.summary(output)
         return self.decoder.start(summary[rows], memory[rows], layout.mask[rows])
 
-    def forward(self, source: Packed, inputs: Packed) -> Tensor:
+    def forward(
+        self,
+        source: Packed,
+        characters: Packed | None = None,
+        spelling: Tensor | None = None,
+        *,
+        inputs: Packed,
+    ) -> Tensor:
         """Teacher forcing: (N, V) logits after each of the packed target `inputs`."""
-        logits: Tensor = self.decoder(inputs, self.encode(source, inputs.layout.order))
+        state = self.encode(source, characters, spelling, order=inputs.layout.order)
+        logits: Tensor = self.decoder(inputs, state)
         return logits
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
         """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""
         return self.decoder.step(tokens, state)
+
+
+def _embed(
+    embedding: nn.Module | None,
+    x: Packed,
+    characters: Packed | None = None,
+    spelling: Tensor | None = None,
+) -> Packed:
+    """Ids to vectors, from their spelling too where the embedding asks for it."""
+    if embedding is None:
+        return x
+    if isinstance(embedding, WordEmbedding):
+        return x.with_data(embedding(x.data, characters, spelling))
+    return x.with_data(embedding(x.data))
 
 
 def count_parameters(module: nn.Module) -> int:

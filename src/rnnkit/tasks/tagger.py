@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.batch import pack, pack_like, pack_spellings
+from rnnkit.batch import pack, pack_like
 from rnnkit.errors import InputError
 from rnnkit.networks import (
     CharacterEmbedding,
@@ -19,9 +19,9 @@ from rnnkit.networks import (
     WordEmbedding,
     build_encoder,
 )
-from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes
 from rnnkit.tasks.inputs import read_like, read_sequences
+from rnnkit.tasks.spelling import Sentences, Source
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -45,11 +45,9 @@ WINDOW = 2
 
 
 class TaggerBatch(NamedTuple):
-    """x: packed; characters, spelling: of its distinct words; targets: (N,) in packed order."""
+    """source: what the network reads; targets: (N,) labels in packed order."""
 
-    x: Packed
-    characters: Packed | None
-    spelling: Tensor | None
+    source: Source
     targets: Tensor | None
 
 
@@ -178,9 +176,8 @@ class SequenceTagger(SequenceEstimator):
         return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
     def _answer(self, batch: TaggerBatch) -> list[Tensor]:
-        logits = self.module_(batch.x, batch.characters, batch.spelling)
-        probabilities = torch.softmax(logits.double(), dim=-1)
-        return batch.x.with_data(probabilities).to_sequences()
+        probabilities = torch.softmax(self.module_(*batch.source).double(), dim=-1)
+        return batch.source.x.with_data(probabilities).to_sequences()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -281,35 +278,33 @@ class SequenceTagger(SequenceEstimator):
         return self.kind_ == "text" and self.character_size > 0
 
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
+        rows, source_of = self._sources(X)
+        targets = None if y is None else self._targets(y)
+
+        def collate(indices: np.ndarray) -> TaggerBatch:
+            source = source_of(indices)
+            if targets is None:
+                return TaggerBatch(source, None)
+            return TaggerBatch(source, pack_like([targets[i] for i in indices], source.x))
+
+        return Encoded(np.array([len(row) for row in rows]), collate)
+
+    def _sources(self, X: list[Any]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Source]]:
+        """The rows of each sequence, and what takes a batch of them."""
+        if self._spells():
+            sentences = Sentences(self.vectorizer_, X)
+            return sentences.rows, sentences.batch
         rows = self.vectorizer_.transform(X)
         if self.kind_ == "text":
             rows = [row[:, None] for row in rows]
-        targets = None if y is None else self._targets(y)
-        forms, spellings = self._spell(X) if self._spells() else ([], [])
-
-        def collate(indices: np.ndarray) -> TaggerBatch:
-            x = pack([rows[i] for i in indices])
-            characters, spelling = None, None
-            if forms:
-                characters, spelling = pack_spellings([forms[i] for i in indices], spellings, x)
-            labels = None if targets is None else pack_like([targets[i] for i in indices], x)
-            return TaggerBatch(x, characters, spelling, labels)
-
-        return Encoded(np.array([len(row) for row in rows]), collate)
+        return rows, lambda indices: Source(pack([rows[i] for i in indices]))
 
     def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
         flat = self._labels.encode(label for row in y for label in row)
         return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
 
-    def _spell(self, X: list[Sequence[str]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Each word as an index of its form, and each form's characters (M, 1)."""
-        index: dict[str, int] = {}
-        forms = [np.array([index.setdefault(word, len(index)) for word in row]) for row in X]
-        return forms, [self.vectorizer_.spell(word)[:, None] for word in index]
-
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = module(batch.x, batch.characters, batch.spelling)
-        return logits, batch.targets, batch.x.layout.num_rows
+        return module(*batch.source), batch.targets, batch.source.x.layout.num_rows
 
     def _get_state(self) -> dict[str, Any]:
         return {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,18 +15,29 @@ from torch import Tensor, nn
 
 from rnnkit.batch import pack, pack_like
 from rnnkit.decode import Hypothesis, beam, greedy, sample
-from rnnkit.errors import InputError, OptionError
-from rnnkit.networks import AttentionDecoder, TokenEmbedding, TranslatorNetwork, build_encoder
+from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.networks import (
+    AttentionDecoder,
+    CharacterEmbedding,
+    TokenEmbedding,
+    TranslatorNetwork,
+    WordEmbedding,
+    build_encoder,
+)
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
-from rnnkit.vectorize import TextVectorizer
+from rnnkit.tasks.spelling import Sentences, Source
+from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer
 
 __all__ = ["Translation", "Translator"]
 
 # The reserved index of the target's vocabulary both begins and ends a sentence; index 1 (unknown)
 # is never produced.
 BOUNDARY, UNKNOWN = 0, 1
+
+# A word or number, or one punctuation mark.
+WORDS = re.compile(r"\w+|[^\w\s]")
 
 # The feed-forward contrast sees this many steps to either side of the source, or back.
 WINDOW = 3
@@ -42,10 +54,10 @@ class Translation(NamedTuple):
 
 
 class TranslatorBatch(NamedTuple):
-    """source: packed ids (N, C); inputs: packed (M,) target ids from the boundary on; targets: (M,)
-    the ids that follow."""
+    """source: what the encoder reads; inputs: packed (M,) target ids from the boundary on;
+    targets: (M,) the ids that follow."""
 
-    source: Packed
+    source: Source
     inputs: Packed | None
     targets: Tensor | None
 
@@ -60,11 +72,15 @@ class Translator(SequenceEstimator):
     ----------
     cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (windows of fixed length
         with attention).
-    source_level, target_level : "word" (split at white space), "char" or "jamo".
+    source_level : "char", "jamo", or "word" (each word, number and punctuation mark, with the
+        characters that it is spelled with).
+    target_level : "char", "jamo", or "word" (split at white space).
     source_words, source_ngrams, buckets : for source_level="char", the hashed word that each
         character belongs to, and hashed n-grams, added to its embedding.
-    lower, normalize : of the source; the target keeps its case, and is brought to NFC.
-    source_num_words, target_num_words, min_count : vocabulary limits.
+    character_size, character_hidden_size : for source_level="word", of the network that spells.
+    lower, normalize : of the source (by words, their spelling keeps its case even so); the target
+        keeps its case, and is brought to NFC.
+    target_num_words, min_count : vocabulary limits.
     attention : "additive" or "multiplicative". input_feeding : give the last attentional vector to
         the next step. tied : one matrix for the target's input and output embeddings.
     beam_size, length_penalty : of `predict`; score = log-probability / length ** length_penalty.
@@ -91,18 +107,19 @@ class Translator(SequenceEstimator):
         cell: str = "lstm",
         source_level: str = "char",
         target_level: str = "char",
+        character_size: int = 32,
+        character_hidden_size: int = 64,
         source_words: bool = True,
         source_ngrams: int = 3,
         buckets: int = 2**15,
         lower: bool = False,
         normalize: str | None = "NFC",
-        source_num_words: int | None = None,
         target_num_words: int | None = None,
         min_count: int = 1,
         embedding_size: int = 128,
         hidden_size: int = 192,
         num_layers: int = 1,
-        attention: str = "additive",
+        attention: str = "multiplicative",
         input_feeding: bool = True,
         tied: bool = True,
         dropout: float = 0.3,
@@ -129,12 +146,13 @@ class Translator(SequenceEstimator):
         self.cell = cell
         self.source_level = source_level
         self.target_level = target_level
+        self.character_size = character_size
+        self.character_hidden_size = character_hidden_size
         self.source_words = source_words
         self.source_ngrams = source_ngrams
         self.buckets = buckets
         self.lower = lower
         self.normalize = normalize
-        self.source_num_words = source_num_words
         self.target_num_words = target_num_words
         self.min_count = min_count
         self.embedding_size = embedding_size
@@ -230,9 +248,9 @@ class Translator(SequenceEstimator):
         data = self._encode(sources, self.predict(sources))
 
         def answer(batch: TranslatorBatch) -> list[Tensor]:
-            logits = self.module_(batch.source, batch.inputs)
             if batch.inputs is None:
                 raise InputError("a batch without targets has no probabilities.")
+            logits = self.module_(*batch.source, inputs=batch.inputs)
             return batch.inputs.with_data(torch.softmax(logits.double(), dim=-1)).to_sequences()
 
         return [rows.numpy() for rows in self._in_batches(data, answer)]
@@ -269,26 +287,28 @@ class Translator(SequenceEstimator):
             raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        self.source_vectorizer_ = self._source_vectorizer().fit(X)
+        self.source_vectorizer_ = self._source_vectorizer().fit(self._words(X))
         self.target_vectorizer_ = self._target_vectorizer().fit(y)
+        sources, _ = self._batches_of(X)
         lengths = [
             (len(source), len(target))
-            for source, target in zip(
-                self.source_vectorizer_.transform(X), self._target_ids(y), strict=True
-            )
+            for source, target in zip(sources, self._target_ids(y), strict=True)
         ]
         longest = max(target for _, target in lengths)
         ratio = max(target / source for source, target in lengths if source >= 5 or target <= 5)
         self.length_limit_ = [min(ratio, 4.0), float(longest)]
 
-    def _source_vectorizer(self) -> TextVectorizer:
+    def _source_vectorizer(self) -> WordVectorizer | TextVectorizer:
+        check_option("source_level", self.source_level, LEVELS)
+        if self.source_level == "word":
+            return WordVectorizer(
+                lower=self.lower, normalize=self.normalize, min_count=self.min_count
+            )
         characters = self.source_level == "char"
         return TextVectorizer(
             level=self.source_level,
             lower=self.lower,
-            filters="",
             normalize=self.normalize,
-            num_words=self.source_num_words,
             min_count=self.min_count,
             ngrams=self.source_ngrams if characters else 1,
             words=self.source_words and characters,
@@ -311,15 +331,10 @@ class Translator(SequenceEstimator):
         return [row[row[:, 0] != BOUNDARY, 0] for row in rows]
 
     def _build(self) -> TranslatorNetwork:
-        embedding = TokenEmbedding(
-            self.source_vectorizer_.sizes,
-            self.embedding_size,
-            rare=self.source_vectorizer_.rare(),
-            rare_dropout=self.rare_dropout,
-        )
+        embedding = self._embedding()
         encoder = build_encoder(
             self.cell,
-            self.embedding_size,
+            embedding.embedding_size,
             self.hidden_size,
             num_layers=self.num_layers,
             bidirectional=True,
@@ -342,12 +357,48 @@ class Translator(SequenceEstimator):
         )
         return TranslatorNetwork(embedding, encoder, decoder)
 
+    def _embedding(self) -> WordEmbedding | TokenEmbedding:
+        source = self.source_vectorizer_
+        words = TokenEmbedding(
+            [source.size] if isinstance(source, WordVectorizer) else source.sizes,
+            self.embedding_size,
+            rare=source.rare(),
+            rare_dropout=self.rare_dropout,
+        )
+        if not isinstance(source, WordVectorizer):
+            return words
+        return WordEmbedding(
+            words,
+            CharacterEmbedding(
+                source.num_characters,
+                self.character_size,
+                self.character_hidden_size,
+                cell=self.cell,
+                dropout=self.dropout / 4,
+            ),
+        )
+
+    def _words(self, X: Sequence[Any]) -> list[Any]:
+        """Strings as words, numbers and punctuation marks where the source is read by words."""
+        if self.source_level != "word":
+            return list(X)
+        split = [WORDS.findall(text) if isinstance(text, str) else list(text) for text in X]
+        return [words or [""] for words in split]
+
+    def _batches_of(self, X: list[Any]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Source]]:
+        """The rows of each source, and what takes a batch of them."""
+        if isinstance(self.source_vectorizer_, WordVectorizer):
+            sentences = Sentences(self.source_vectorizer_, self._words(X))
+            return sentences.rows, sentences.batch
+        rows = self.source_vectorizer_.transform(X)
+        return rows, lambda indices: Source(pack([rows[i] for i in indices]))
+
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        sources = self.source_vectorizer_.transform(X)
+        sources, source_of = self._batches_of(X)
         targets = None if y is None else self._target_ids(y)
 
         def collate(indices: np.ndarray) -> TranslatorBatch:
-            source = pack([sources[i] for i in indices])
+            source = source_of(indices)
             if targets is None:
                 return TranslatorBatch(source, None, None)
             chosen = [targets[i] for i in indices]
@@ -362,19 +413,19 @@ class Translator(SequenceEstimator):
         return Encoded(lengths, collate)
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = module(batch.source, batch.inputs)
-        return logits, batch.targets, batch.source.layout.num_rows + len(batch.targets)
+        logits = module(*batch.source, inputs=batch.inputs)
+        return logits, batch.targets, batch.source.x.layout.num_rows + len(batch.targets)
 
     def _search(self, batch: TranslatorBatch) -> dict[str, Any]:
         """What every search needs: the state, where it begins and ends, and how far it goes."""
-        layout = batch.source.layout
+        layout = batch.source.x.layout
         lengths = layout.lengths[layout.inverse]
         ratio, longest = self.length_limit_
         limit = (lengths * ratio + 10).clamp(max=longest + 10).long()
         if self.max_length is not None:
             limit = torch.full_like(limit, self.max_length)
         return {
-            "state": self.module_.encode(batch.source),
+            "state": self.module_.encode(*batch.source),
             "batch_size": layout.num_sequences,
             "bos": BOUNDARY,
             "eos": BOUNDARY,
@@ -394,7 +445,8 @@ class Translator(SequenceEstimator):
         }
 
     def _set_state(self, state: dict[str, Any]) -> None:
-        self.source_vectorizer_ = TextVectorizer.from_config(state["source"])
+        kind = WordVectorizer if self.source_level == "word" else TextVectorizer
+        self.source_vectorizer_ = kind.from_config(state["source"])
         self.target_vectorizer_ = TextVectorizer.from_config(state["target"])
         self.length_limit_ = state["length_limit"]
 

@@ -1,6 +1,6 @@
 """Examples to numbers: texts, words, series and labels."""
 
-from rnnkit.vectorize.features import TextVectorizer
+from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
 from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
@@ -16,6 +16,7 @@ from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
 from rnnkit.vectorize.words import WordVectorizer
 
 __all__ = [
+    "LEVELS",
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
