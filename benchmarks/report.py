@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 
 def versions(*packages: str) -> dict[str, str]:
     """The machine and the versions that a figure depends on."""
@@ -19,6 +21,7 @@ def versions(*packages: str) -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0))),
+        "threads": str(torch.get_num_threads()),
     }
     for package in ("rnnkit", "torch", "numpy", *packages):
         try:
