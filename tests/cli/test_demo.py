@@ -26,7 +26,7 @@ def small(monkeypatch):
     """The demo with a few pairs and a network of a few units."""
     sample = a_sample()
     sides = (sample.select(range(30)), sample.select(range(30, 36)), sample.select(range(36, 48)))
-    monkeypatch.setattr(demo, "load_english_korean", lambda: sample)
+    monkeypatch.setattr(demo, "load_english_korean", lambda **_: sample)
     monkeypatch.setattr(demo, "split_english_korean", lambda _: sides)
     settings = {"hidden_size": 16, "embedding_size": 16, "buckets": 64, "max_epochs": 2}
     monkeypatch.setattr(demo, "SETTINGS", {**settings, "random_state": 0})
@@ -63,7 +63,7 @@ def test_the_demo_in_json_compares_with_the_nearest_pair(run, small, tmp_path):
 
 
 def test_the_demo_says_how_to_get_the_missing_pairs(run, tmp_path, monkeypatch):
-    def missing() -> Sample:
+    def missing(**_: object) -> Sample:
         raise MissingDependencyError("emoji is not installed. Run: pip install 'rnnkit[samples]'")
 
     monkeypatch.setattr(demo, "load_english_korean", missing)
