@@ -14,7 +14,7 @@ from rnnkit.errors import OptionError
 
 __all__ = ["doctor", "examine"]
 
-REQUIRED = ("torch", "numpy", "scikit-learn", "safetensors", "sacrebleu", "conllu", "typer", "rich")
+REQUIRED = ("torch", "numpy", "scikit-learn", "safetensors", "sacrebleu", "typer", "rich")
 
 # Optional package -> the extra that brings it, and what it is for.
 OPTIONAL = {
