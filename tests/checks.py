@@ -122,6 +122,18 @@ def check_partial_fit_learns_too(case: Case, fitted: Any, tmp_path: Any) -> None
     assert fresh.score(case.X, case.y) >= max(first, case.at_least - 0.1)
 
 
+def check_partial_fit_goes_on_after_fit(case: Case, fitted: Any, tmp_path: Any) -> None:
+    model = copy.deepcopy(fitted)
+    before = outputs(model, case.X)
+    model.partial_fit(case.X, case.y)
+    moved = max(np.abs(a - b).max() for a, b in zip(before, outputs(model, case.X), strict=True))
+    assert moved > 1e-3
+    assert model.score(case.X, case.y) >= case.at_least - 0.2
+    model.set_params(max_epochs=1).fit(case.X, case.y)  # and fit begins anew
+    fresh = clone(model).fit(case.X, case.y)
+    assert_same(outputs(model, case.X), outputs(fresh, case.X), 1e-6)
+
+
 def check_feed_forward_contrast_fits_and_predicts(case: Case, fitted: Any, tmp_path: Any) -> None:
     contrast = clone(fitted).set_params(cell="none", max_epochs=2).fit(case.X, case.y)
     several = case.X[:5] + case.unseen

@@ -183,9 +183,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         valid = self._encode(*held_out) if held_out is not None else None
         if self.verbose:
             callbacks.append(ProgressBar())
-        self._trainer = self._make_trainer(callbacks, watched=valid is not None)
+        # What partial_fit had begun belongs to another network.
+        self.__dict__.pop("_trainer", None)
+        trainer = self._make_trainer(callbacks, watched=valid is not None)
         try:
-            self.history_ = self._trainer.fit(
+            self.history_ = trainer.fit(
                 lambda epoch: self._batches(train, seed, epoch),
                 None if valid is None else lambda: self._evaluate(valid),
             )
