@@ -122,8 +122,8 @@ class _Spans:
     def __init__(self, buffer: bytes, separator: bytes) -> None:
         self.buffer, self.separator = buffer, separator
         inside = np.frombuffer(buffer, dtype=np.uint8) != ord(separator)
-        edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
-        self.starts, self.ends = edges[::2].copy(), edges[1::2].copy()
+        edges = np.flatnonzero(inside[1:] != inside[:-1])
+        self.starts, self.ends = edges[::2] + 1, edges[1::2] + 1
         self.lengths = self.ends - self.starts
         self.longest = int(self.lengths.max(initial=0))
 
@@ -158,8 +158,11 @@ class _Spans:
         """Whether every word is the same as the word whose place `first` gives."""
         if (self.lengths != self.lengths[first]).any():
             return False
+        (_, head), *others = self.windows
+        if (head != head[first]).any():
+            return False
         values_at = np.empty(len(first), dtype=np.uint64)
-        for rows, values in self.windows:
+        for rows, values in others:
             values_at[rows] = values
             if (values_at[first[rows]] != values).any():
                 return False
