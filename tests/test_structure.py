@@ -81,3 +81,13 @@ def test_every_name_in_all_exists_and_nothing_public_is_left_out(path):
 def test_no_module_is_too_long_to_be_one_room():
     for path in SOURCE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def test_the_package_offers_its_names_and_no_others():
+    import rnnkit
+
+    for name in rnnkit.__all__:
+        assert getattr(rnnkit, name) is not None
+    assert set(dir(rnnkit)) >= set(rnnkit.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Oracle'"):
+        _ = rnnkit.Oracle
