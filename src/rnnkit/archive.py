@@ -46,6 +46,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, Ten
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         text = json.dumps({"format": FORMAT_VERSION, **header}, ensure_ascii=False)
+        text.encode("utf-8")
     except (TypeError, ValueError) as error:
         raise ArchiveError(f"{target}: the model holds a value that JSON cannot: {error}") from None
     metadata = {"rnnkit": text, "sha256": _digest(text, plain)}

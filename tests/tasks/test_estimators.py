@@ -96,6 +96,37 @@ def test_mixed_and_wrong_inputs_name_the_place():
         model.predict([[1.0, 2.0]])
 
 
+def test_tokens_may_be_tuples_and_arrays():
+    lists = [text.split() for text in TEXTS]
+    model = classifier().fit(lists, LABELS)
+    expected = model.predict(lists).tolist()
+    assert model.predict([tuple(tokens) for tokens in lists]).tolist() == expected
+    assert model.predict([np.array(tokens) for tokens in lists]).tolist() == expected
+    assert model.predict(np.array(lists)).tolist() == expected
+    assert model.predict(np.array(lists, dtype=object)).tolist() == expected
+
+
+def test_what_comes_after_fit_must_be_of_the_same_kind():
+    model = classifier().fit(TEXTS, LABELS)
+    with pytest.raises(InputError, match="fitted on text"):
+        model.partial_fit([[1.0, 2.0], [2.0, 3.0]], ["+", "-"])
+    assert model.kind_ == "text"
+    with pytest.raises(InputError, match="fitted on text"):
+        classifier().fit(TEXTS, LABELS, validation=([[1.0, 2.0]], ["+"]))
+
+
+def test_the_columns_of_a_table_survive_the_file_and_leave_with_the_table(tmp_path):
+    X = np.random.default_rng(0).normal(size=(8, 5))
+    model = classifier().fit(X, [0, 1] * 4)
+    model.save(tmp_path / "m.rnn")
+    loaded = rnnkit.load(tmp_path / "m.rnn")
+    assert loaded.n_features_in_ == 5
+    with pytest.raises(InputError, match="give a list of them"):
+        loaded.predict(X[:, :3])
+    ragged = [x[: 1 + i % 5] for i, x in enumerate(X)]
+    assert not hasattr(loaded.fit(ragged, [0, 1] * 4), "n_features_in_")
+
+
 # -- classifier ---------------------------------------------------------------------------------
 
 
@@ -175,6 +206,39 @@ def test_every_option_works_at_another_value_and_survives_the_file(options, tmp_
     loaded = rnnkit.load(tmp_path / "m.rnn")
     assert loaded.get_params() == model.get_params()
     assert (loaded.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+
+
+def test_class_weights_that_cannot_be_are_refused():
+    with pytest.raises(OptionError, match="weights are above 0"):
+        classifier(class_weight={"+": 0.0}).fit(TEXTS, LABELS)
+    with pytest.raises(OptionError, match="which has no '\\?'"):
+        classifier(class_weight="balanced").partial_fit(TEXTS, LABELS, classes=["+", "-", "?"])
+
+
+def test_labels_of_different_types_are_refused():
+    with pytest.raises(InputError, match="some labels are strings and some are not"):
+        tagger().fit([["a", "b"]], [[1, "N"]])
+
+
+def test_each_call_of_partial_fit_drops_other_units():
+    model = classifier(dropout=0.5).partial_fit(TEXTS, LABELS)
+    first = torch.random.get_rng_state()
+    seen = []
+    model.module_.dropout.register_forward_hook(lambda _m, _i, out: seen.append(out == 0))
+    model.partial_fit(TEXTS, LABELS).partial_fit(TEXTS, LABELS)
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(first, torch.random.get_rng_state())
+
+
+def test_whole_numbers_are_asked_for_where_they_are_needed():
+    with pytest.raises(OptionError, match=r"max_epochs=2\.5, but it must be a whole number"):
+        classifier(max_epochs=2.5).fit(TEXTS, LABELS)
+
+
+def test_patience_without_validation_examples_says_how_to_get_some():
+    for options in ({"patience": 2}, {"schedule": "plateau"}):
+        with pytest.raises(OptionError, match="raise validation_fraction"):
+            classifier(**options).fit(TEXTS, LABELS)
 
 
 # -- training -----------------------------------------------------------------------------------
@@ -274,6 +338,13 @@ def test_a_tagger_learns_from_a_real_treebank(corpora):
     assert model.score(test.tokens[:400], test.tags[:400]) > 0.82
 
 
+def test_a_tagger_takes_labels_that_come_later():
+    model = tagger().partial_fit([["a", "b"]], [["N", "V"]], classes=["N", "V", "ADV"])
+    assert model.partial_fit([["c"]], [["ADV"]]).classes_.tolist() == ["ADV", "N", "V"]
+    with pytest.raises(InputError, match="'X', which is not among classes"):
+        tagger().partial_fit([["a"]], [["X"]], classes=["N", "V"])
+
+
 # -- translator ---------------------------------------------------------------------------------
 
 
@@ -312,6 +383,23 @@ def test_sampling_is_seeded_and_cold_sampling_is_greedy(numbers):
     assert hot[0] == hot[1] != hot[2]
     cold = [one.text for one in model.sample(X, temperature=1e-4)]
     assert cold == [one[0].text for one in model.translate(X, beam_size=1)]
+
+
+def test_short_sources_with_long_targets_are_learnt():
+    model = translator().fit(["hi", "yo"] * 4, ["안녕하세요 여러분", "반가워요 여러분"] * 4)
+    assert len(model.predict(["hi"])) == 1
+
+
+def test_words_are_the_same_composed_and_decomposed():
+    X = ["caf\u00e9 one", "two"] * 4
+    model = translator(source_level="word").fit(X, ["하나", "둘"] * 4)
+    (composed,), (decomposed,) = (model.translate([text]) for text in (X[0], "cafe\u0301 one"))
+    assert composed == decomposed
+
+
+def test_a_wrong_target_is_called_y():
+    with pytest.raises(InputError, match=r"y\[1\] is None"):
+        translator().fit(["a", "b"], ["가", None])
 
 
 def test_an_unknown_target_token_is_never_produced(numbers):

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,13 +25,16 @@ from rnnkit.batch import Batches
 from rnnkit.errors import ArchiveError, InputError, OptionError, check_option
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
 from rnnkit.networks import count_parameters
-from rnnkit.tasks.inputs import check_columns
+from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
 
-__all__ = ["Encoded", "SequenceEstimator", "check_classes"]
+__all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
 
 PREDICT_BATCH = 256
 
-POSITIVE = ("embedding_size", "hidden_size", "num_layers", "batch_size", "max_epochs", "lr")
+POSITIVE = ("embedding_size", "hidden_size", "num_layers", "batch_size", "max_epochs")
+# What is known of a table of series, one a row.
+TABLE = ("n_features_in_", "feature_names_in_")
+
 MONITORS = {"loss": ("valid_loss", "min"), "accuracy": ("valid_accuracy", "max")}
 
 
@@ -77,8 +81,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     # -- what a subclass says -------------------------------------------------------------------
 
     @abstractmethod
-    def _read(self, X: Any, y: Any) -> tuple[list[Any], Any]:
-        """Check X and y in the user's terms and return both as lists (y may be an array)."""
+    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], Any]:
+        """Check X and y in the user's terms and return both as lists (y may be an array).
+
+        fitted: X must be of the kind that the model was fitted on; otherwise that is noted.
+        """
 
     @abstractmethod
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
@@ -104,13 +111,24 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _set_state(self, state: dict[str, Any]) -> None:
         """Fitted attributes from what `_get_state` returned."""
 
-    def _learn_labels(self, y: Any) -> None:
-        """Set the labels, of the examples that will be held out too."""
+    def _learn_labels(self, y: Any, classes: Any = None) -> None:
+        """Set the labels: those of y, with the examples that will be held out, and `classes`."""
 
     def _check_columns(self, X: Any, *, reset: bool) -> None:
         """Note (reset) or compare the columns of a table of series."""
+        if reset:
+            for name in TABLE:
+                self.__dict__.pop(name, None)
         if self.kind_ == "series" and (reset or hasattr(self, "n_features_in_")):
             check_columns(self, X, reset=reset)
+
+    def _sequences(self, X: Any, inputs: str, *, fitted: bool) -> tuple[str, list[Any]]:
+        """The kind of X, and its sequences."""
+        if fitted:
+            return read_like(X, self.kind_)
+        kind, sequences = read_sequences(X, inputs)
+        self.kind_ = "text" if kind == "tokens" else kind
+        return kind, sequences
 
     def _class_weight(self) -> Tensor | None:
         return None
@@ -136,12 +154,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         An interrupt (Ctrl-C) ends training, keeps the best weights so far, and warns.
         """
         self._check_options()
-        table, (X, y) = X, self._read(X, y)
+        table, (X, y) = X, self._read(X, y, fitted=False)
         self._check_columns(table, reset=True)
         self._learn_labels(y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if validation is not None:
-            held_out = self._read(*validation)
+            held_out = self._read(*validation, fitted=True)
         else:
             X, y, held_out = self._hold_out(X, y, seed)
         with torch.random.fork_rng(devices=[]):
@@ -158,20 +176,23 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         show yet); later calls read unknown words as unknown.
         """
         self._check_options()
-        table, (X, y) = X, self._read(X, y)
-        self._check_columns(table, reset=not hasattr(self, "module_"))
+        begun = hasattr(self, "module_")
+        table, (X, y) = X, self._read(X, y, fitted=begun)
+        self._check_columns(table, reset=not begun)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        # Each call has its own order and dropout, or the same units would be dropped every time.
+        self._calls = getattr(self, "_calls", 0) + 1
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            if not hasattr(self, "module_"):
-                self._learn_labels(y if classes is None else _with_classes(y, classes))
+            torch.manual_seed(seed + self._calls)
+            if not begun:
+                self._learn_labels(y, classes)
                 self._learn_vocabulary(X, y)
                 self.module_ = self._build()
             if not hasattr(self, "_trainer"):
                 self._trainer = self._make_trainer([], watched=False)
             data = self._encode(X, y)
             self.module_.train()
-            for batch in self._batches(data, seed, 0):
+            for batch in self._batches(data, seed, self._calls):
                 self._trainer.train_batch(batch)
             self.module_.eval()
         return self
@@ -181,6 +202,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         train = self._encode(X, y)
         valid = self._encode(*held_out) if held_out is not None else None
+        if valid is None and (self.patience is not None or self.schedule == "plateau"):
+            raise OptionError(
+                "patience and schedule='plateau' watch validation examples, and there are none: "
+                "give validation=(X, y), or raise validation_fraction."
+            )
         if self.verbose:
             callbacks.append(ProgressBar())
         # What partial_fit had begun belongs to another network.
@@ -270,8 +296,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _check_options(self) -> None:
         for name in POSITIVE:
             value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not value > 0:
-                raise OptionError(f"{name}={value!r}, but it must be a number above 0.")
+            if not isinstance(value, Integral) or value < 1:
+                raise OptionError(f"{name}={value!r}, but it must be a whole number above 0.")
+        if not isinstance(self.lr, Real) or not self.lr > 0:
+            raise OptionError(f"lr={self.lr!r}, but it must be a number above 0.")
         check_option("monitor", self.monitor, MONITORS)
         for name in ("validation_fraction", "label_smoothing"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -300,6 +328,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             "estimator": type(self).__name__,
             "params": {name: _plain(value) for name, value in params.items()},
             "state": self._get_state(),
+            "table": {
+                name: np.asarray(getattr(self, name)).tolist()
+                for name in TABLE
+                if hasattr(self, name)
+            },
             "given": given,
             "padding": "none: sequences are packed by length",
             "history": self.history_.to_dict() if hasattr(self, "history_") else None,
@@ -327,6 +360,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         params = {name: _from_plain(value) for name, value in header["params"].items()}
         estimator = cls(**{**params, **given})
         estimator._set_state(header["state"])
+        for name, value in header["table"].items():
+            plain = np.array(value, dtype=object) if isinstance(value, list) else value
+            setattr(estimator, name, plain)
         estimator.module_ = estimator._build()
         try:
             estimator.module_.load_state_dict(_with_tied(estimator.module_, tensors))
@@ -358,11 +394,15 @@ def _take(values: Any, indices: Sequence[int] | np.ndarray) -> Any:
     return [values[i] for i in indices]
 
 
-def _with_classes(y: Any, classes: Any) -> np.ndarray:
-    unknown = sorted(set(np.unique(y)) - set(np.unique(classes)))
+def with_classes(labels: list[Any], classes: Any) -> list[Any]:
+    """Labels and the classes named beside them, which must hold all of the labels."""
+    if classes is None:
+        return labels
+    named = list(classes)
+    unknown = sorted({label for label in labels if label not in named}, key=str)
     if unknown:
-        raise InputError(f"y holds {unknown[0]!r}, which is not among classes={classes!r}.")
-    return np.concatenate([np.asarray(y), np.asarray(classes)])
+        raise InputError(f"y holds {unknown[0]!r}, which is not among classes={named!r}.")
+    return labels + named
 
 
 def _plain(value: Any) -> Any:

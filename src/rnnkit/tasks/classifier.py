@@ -23,8 +23,8 @@ from rnnkit.networks import (
     build_encoder,
 )
 from rnnkit.packed import Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes
-from rnnkit.tasks.inputs import read_like, read_sequences
+from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
+from rnnkit.tasks.inputs import read_like
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -199,32 +199,33 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     # -- how it is made -------------------------------------------------------------------------
 
-    def _read(self, X: Any, y: Any) -> tuple[list[Any], np.ndarray]:
+    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], np.ndarray]:
         if y is None:
             raise InputError(
                 "SequenceClassifier requires y to be passed, but the target y is None: one label "
                 "for each sequence."
             )
-        kind, sequences = read_sequences(X, self.inputs)
+        _, sequences = self._sequences(X, self.inputs, fitted=fitted)
         labels = column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         check_consistent_length(sequences, labels)
-        self.kind_ = "text" if kind == "tokens" else kind
         return sequences, labels
 
     def _groups(self, y: Any) -> np.ndarray:
         return np.asarray(y)
 
-    def _learn_labels(self, y: Any) -> None:
-        self._labels = LabelEncoder(np.asarray(y))
+    def _learn_labels(self, y: Any, classes: Any = None) -> None:
+        self._labels = LabelEncoder(y if classes is None else with_classes(y.tolist(), classes))
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self.vectorizer_ = self._vectorizer().fit(X)
         self.class_weight_ = self._weights(np.asarray(y))
-        self.window_ = int(max(map(len, self.vectorizer_.transform(X))))
+        # Only the feed-forward contrast of series has a fixed input length.
+        fixed = self.cell == "none" and self.kind_ == "series"
+        self.window_ = max(map(len, self.vectorizer_.transform(X))) if fixed else None
 
     def _vectorizer(self) -> Any:
         if self.kind_ == "series":
@@ -254,7 +255,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
                 raise OptionError(
                     f"class_weight names {sorted(map(str, unknown))}, which y does not hold."
                 )
+            if not all(weight > 0 for weight in self.class_weight.values()):
+                raise OptionError(f"class_weight={self.class_weight}, but weights are above 0.")
             return [float(self.class_weight.get(c, 1.0)) for c in self.classes_.tolist()]
+        missing = sorted(set(self.classes_.tolist()) - set(y.tolist()), key=str)
+        if missing:
+            raise OptionError(
+                f"class_weight={self.class_weight!r} is counted from y, which has no "
+                f"{missing[0]!r}: give a dict of weights."
+            )
         weights: list[float] = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y
         ).tolist()
@@ -278,7 +287,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         )
 
     def _body(self, input_size: int) -> Pooled | FixedWindow:
-        if self.cell == "none" and self.kind_ == "series":
+        if self.window_ is not None:
             return FixedWindow(
                 input_size, self.hidden_size, steps=self.window_, dropout=self.dropout
             )

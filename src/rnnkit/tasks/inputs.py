@@ -16,11 +16,12 @@ __all__ = ["INPUTS", "check_columns", "read_like", "read_sequences", "read_texts
 INPUTS = ("auto", "text", "tokens", "series", "ids")
 
 
-def read_sequences(X: Any, inputs: str = "auto") -> tuple[str, list[Any]]:
+def read_sequences(X: Any, inputs: str = "auto", name: str = "X") -> tuple[str, list[Any]]:
     """The kind of X ("text", "tokens", "series" or "ids") and its sequences as a list.
 
     "auto" takes strings as text, lists of strings as tokens, and numbers as series: a 2-D array
     holds one univariate series a row, a 3-D array one multivariate series (steps, features) each.
+    name: what the errors call it.
 
     >>> read_sequences(["good", "bad"])[0], read_sequences([["good", "film"]])[0]
     ('text', 'tokens')
@@ -30,13 +31,16 @@ def read_sequences(X: Any, inputs: str = "auto") -> tuple[str, list[Any]]:
         check_array(X, accept_sparse=False)  # raises scikit-learn's own explanation
     if isinstance(X, str | bytes | dict):
         raise InputError(
-            f"X is one {type(X).__name__}, but a list of sequences is expected: put it in a list."
+            f"{name} is one {type(X).__name__}, but a list of sequences is expected: put it in a "
+            f"list."
         )
     sequences = _as_list(X)
     if not sequences:
-        raise InputError("X holds 0 sequences (0 samples), but at least one is needed.")
+        raise InputError(f"{name} holds 0 sequences (0 samples), but at least one is needed.")
     kind = _kind(sequences) if inputs == "auto" else inputs
-    _check_kind(sequences, kind)
+    _check_kind(sequences, kind, name)
+    if kind == "tokens":
+        sequences = [list(tokens) for tokens in sequences]
     return kind, sequences
 
 
@@ -59,6 +63,8 @@ def check_columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
 
     reset: True in `fit`, which only notes them. Series of other lengths come in a list.
     """
+    if reset and isinstance(X, list) and len(shapes := {np.shape(one) for one in X}) == 1:
+        X = np.empty((len(X), *shapes.pop()))  # a table too, as scikit-learn sees it
     if len(getattr(X, "shape", ())) != 2:
         return
     try:
@@ -69,7 +75,7 @@ def check_columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
 
 def read_texts(X: Any, name: str) -> list[str | Sequence[str]]:
     """Texts or token lists, or an InputError that names the one that is not."""
-    kind, sequences = read_sequences(X)
+    kind, sequences = read_sequences(X, name=name)
     if kind not in ("text", "tokens"):
         raise InputError(f"{name} should hold texts (strings or lists of tokens), not numbers.")
     return sequences
@@ -80,7 +86,7 @@ def _as_list(X: Any) -> list[Any]:
         X = X.to_numpy()
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and _holds_text(X.ravel()):
         X = X.ravel()
-    if isinstance(X, np.ndarray) and X.ndim == 1 and (X.dtype == object or _holds_text(X)):
+    if isinstance(X, np.ndarray) and (_holds_text(X.ravel()) or (X.ndim, X.dtype) == (1, object)):
         values: list[Any] = X.tolist()
         return values
     if hasattr(X, "shape") or hasattr(X, "__array__"):
@@ -117,18 +123,19 @@ def _kind(sequences: list[Any]) -> str:
     return "series"
 
 
-def _check_kind(sequences: list[Any], kind: str) -> None:
+def _check_kind(sequences: list[Any], kind: str, name: str) -> None:
     if kind == "text":
-        _check_each(sequences, lambda one: isinstance(one, str), "a string")
+        _check_each(sequences, lambda one: isinstance(one, str), "a string", name)
     if kind == "tokens":
         _check_each(
             sequences,
             lambda one: not isinstance(one, str) and all(isinstance(t, str) for t in one),
             "a list of strings",
+            name,
         )
 
 
-def _check_each(sequences: list[Any], fits: Any, expected: str) -> None:
+def _check_each(sequences: list[Any], fits: Any, expected: str, name: str) -> None:
     for position, one in enumerate(sequences):
         try:
             good = fits(one)
@@ -136,6 +143,6 @@ def _check_each(sequences: list[Any], fits: Any, expected: str) -> None:
             good = False
         if not good:
             raise InputError(
-                f"X[{position}] is {one!r:.60} ({type(one).__name__}), but {expected} is expected "
-                f"like the sequences before it."
+                f"{name}[{position}] is {one!r:.60} ({type(one).__name__}), but {expected} is "
+                f"expected like the sequences before it."
             )

@@ -19,8 +19,8 @@ from rnnkit.networks import (
     WordEmbedding,
     build_encoder,
 )
-from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes
-from rnnkit.tasks.inputs import read_like, read_sequences
+from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
+from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.spelling import Sentences, Source
 from rnnkit.vectorize import (
     IdVectorizer,
@@ -63,7 +63,8 @@ class SequenceTagger(SequenceEstimator):
         either side).
     inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
     lower, normalize, min_count : how words are counted; characters keep their case.
-    character_size, character_hidden_size : of the character network; 0 leaves it out.
+    character_size, character_hidden_size : of the character network; character_size=0 leaves it
+        out.
     scale : for series. The others are those of `SequenceClassifier`.
 
     Attributes
@@ -190,18 +191,17 @@ class SequenceTagger(SequenceEstimator):
 
     # -- how it is made -------------------------------------------------------------------------
 
-    def _read(self, X: Any, y: Any) -> tuple[list[Any], list[list[Any]]]:
+    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
         if y is None:
             raise InputError(
                 "SequenceTagger requires y to be passed, but the target y is None: a list of "
                 "labels for each sequence."
             )
-        kind, sequences = read_sequences(X, self.inputs)
+        kind, sequences = self._sequences(X, self.inputs, fitted=fitted)
         sequences, labels = self._aligned(y, kind, sequences)
         for position, sequence in enumerate(sequences):
             if len(sequence) == 0:
                 raise InputError(f"X[{position}] is empty: leave out sequences without a step.")
-        self.kind_ = "text" if kind == "tokens" else kind
         return sequences, labels
 
     def _aligned(
@@ -221,8 +221,8 @@ class SequenceTagger(SequenceEstimator):
         sequences = [sequence[steps] for sequence, steps in zip(sequences, used, strict=True)]
         return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
 
-    def _learn_labels(self, y: Any) -> None:
-        self._labels = LabelEncoder([label for row in y for label in row])
+    def _learn_labels(self, y: Any, classes: Any = None) -> None:
+        self._labels = LabelEncoder(with_classes([label for row in y for label in row], classes))
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
 

@@ -28,7 +28,7 @@ from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
 from rnnkit.tasks.spelling import Sentences, Source
-from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer
+from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer, normalize_text
 
 __all__ = ["Translation", "Translator"]
 
@@ -44,8 +44,8 @@ WINDOW = 3
 
 
 class Translation(NamedTuple):
-    """One translation. probability: of the whole text; score: log-probability a token, by which
-    translations of different lengths are ranked."""
+    """One translation. probability: of the whole text; score: log-probability divided by length to
+    the power of `length_penalty`, by which translations of different lengths are ranked."""
 
     text: str
     probability: float
@@ -202,13 +202,7 @@ class Translator(SequenceEstimator):
             search = self._search(batch)
             if size == 1:
                 return [[one] for one in greedy(self.module_.step, **search)]
-            return beam(
-                self.module_.step,
-                beam_size=size,
-                n_best=n_best,
-                length_penalty=self.length_penalty,
-                **search,
-            )
+            return beam(self.module_.step, beam_size=size, n_best=n_best, **search)
 
         found = self._in_batches(self._encode(self._sources(X), None), answer)
         return [[self._translation(one) for one in several] for several in found]
@@ -222,9 +216,16 @@ class Translator(SequenceEstimator):
         top_p: float | None = None,
         random_state: int | None = None,
     ) -> list[Translation]:
-        """A random translation of each text, drawn token by token from the softmax."""
+        """A random translation of each text, drawn token by token from the softmax.
+
+        random_state: a seed; None draws others each time.
+        """
         check_is_fitted(self, "module_")
-        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+        generator = torch.Generator()
+        if random_state is None:
+            generator.seed()
+        else:
+            generator.manual_seed(random_state)
 
         def answer(batch: TranslatorBatch) -> list[Hypothesis]:
             return sample(
@@ -271,7 +272,13 @@ class Translator(SequenceEstimator):
         check_is_fitted(self, "module_")
         return read_texts(X, "X")
 
-    def _read(self, X: Any, y: Any) -> tuple[list[Any], list[Any]]:
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        fitted: bool,  # noqa: ARG002 - there is one kind only
+    ) -> tuple[list[Any], list[Any]]:
         if y is None:
             raise InputError(
                 "Translator requires y to be passed, but the target y is None: one translation "
@@ -295,8 +302,9 @@ class Translator(SequenceEstimator):
             for source, target in zip(sources, self._target_ids(y), strict=True)
         ]
         longest = max(target for _, target in lengths)
-        ratio = max(target / source for source, target in lengths if source >= 5 or target <= 5)
-        self.length_limit_ = [min(ratio, 4.0), float(longest)]
+        # Of very short sources the ratio says little.
+        ratios = [target / source for source, target in lengths if source >= 5 or target <= 5]
+        self.length_limit_ = [min(max(ratios, default=4.0), 4.0), float(longest)]
 
     def _source_vectorizer(self) -> WordVectorizer | TextVectorizer:
         check_option("source_level", self.source_level, LEVELS)
@@ -382,7 +390,10 @@ class Translator(SequenceEstimator):
         """Strings as words, numbers and punctuation marks where the source is read by words."""
         if self.source_level != "word":
             return list(X)
-        split = [WORDS.findall(text) if isinstance(text, str) else list(text) for text in X]
+        split = [
+            WORDS.findall(normalize_text(text, self.normalize)) if isinstance(text, str) else text
+            for text in X
+        ]
         return [words or [""] for words in split]
 
     def _batches_of(self, X: list[Any]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Source]]:
@@ -430,6 +441,7 @@ class Translator(SequenceEstimator):
             "bos": BOUNDARY,
             "eos": BOUNDARY,
             "max_length": limit,
+            "length_penalty": self.length_penalty,
             "forbid": [UNKNOWN],
         }
 

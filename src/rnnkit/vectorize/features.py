@@ -72,7 +72,7 @@ class TextVectorizer:
         if max_length is not None and max_length < 1:
             raise OptionError(f"max_length={max_length}, but at least one step must be kept.")
         if words and level == "word":
-            raise OptionError("words=True adds the word of a character: use level='char'.")
+            raise OptionError("whole words are added to characters: use level='char'.")
         if level == "jamo" and words:
             raise OptionError("words=True is for level='char', not for level='jamo'.")
         self.level, self.min_count, self.num_words = level, min_count, num_words

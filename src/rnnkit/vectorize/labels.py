@@ -21,13 +21,12 @@ class LabelEncoder:
     """
 
     def __init__(self, labels: Iterable[Any] | np.ndarray) -> None:
-        values = labels if isinstance(labels, np.ndarray) else np.asarray(list(labels))
-        try:
-            self.classes = np.unique(values)
-        except TypeError:
+        values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+        if len({isinstance(value, str) for value in values}) > 1:
             raise InputError(
-                "labels of different types cannot be put in order: use strings or numbers alone."
-            ) from None
+                "some labels are strings and some are not: use strings or numbers alone."
+            )
+        self.classes = np.unique(np.asarray(values))
         self._index = {label: i for i, label in enumerate(self.classes.tolist())}
 
     def encode(self, labels: Iterable[Any]) -> np.ndarray:
