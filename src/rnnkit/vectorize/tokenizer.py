@@ -131,8 +131,9 @@ class Tokenizer:
                 counts.update(chain.from_iterable(tokens))
                 docs.update(chain.from_iterable(map(set, tokens)))
         self.word_counts, self.word_docs = OrderedDict(counts), defaultdict(int, docs)
-        # sorted() is stable even in reverse: equal counts stay in the order first seen.
-        ranked = sorted(counts, key=counts.__getitem__, reverse=True)
+        # A stable sort: equal counts stay in the order first seen.
+        falling = -np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+        ranked = list(map(list(counts).__getitem__, np.argsort(falling, kind="stable").tolist()))
         if self.oov_token is not None:
             ranked.insert(0, self.oov_token)
         index = self.word_index = dict(zip(ranked, range(1, len(ranked) + 1), strict=True))
