@@ -10,7 +10,14 @@ from rnnkit.errors import check_option
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.packed import Packed
 
-__all__ = ["CELLS", "RecurrentEncoder", "WindowEncoder", "build_encoder", "windows"]
+__all__ = [
+    "CELLS",
+    "RecurrentEncoder",
+    "WindowEncoder",
+    "build_encoder",
+    "mean_of_steps",
+    "windows",
+]
 
 CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
@@ -103,8 +110,12 @@ class WindowEncoder(nn.Module):
 
     def summary(self, output: Packed) -> Tensor:
         """(B, output_size) the mean over the steps; sorted order."""
-        steps = output.layout.pad(output.data).sum(dim=0)
-        return steps / output.layout.lengths[:, None]
+        return mean_of_steps(output)
+
+
+def mean_of_steps(x: Packed) -> Tensor:
+    """(N, F) -> (B, F), sorted order."""
+    return x.layout.pad(x.data).sum(dim=0) / x.layout.lengths[:, None]
 
 
 def windows(x: Packed, *, before: int, after: int) -> Tensor:

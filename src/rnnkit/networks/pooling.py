@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import check_option
-from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
+from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, mean_of_steps
 from rnnkit.packed import Packed
 
 __all__ = ["POOLINGS", "FixedWindow", "Pooled"]
@@ -34,8 +34,7 @@ class Pooled(nn.Module):
             return self.encoder.summary(output)
         parts = []
         if "mean" in self.pooling:
-            total = output.layout.pad(output.data).sum(dim=0)
-            parts.append(total / output.layout.lengths[:, None].to(total.dtype))
+            parts.append(mean_of_steps(output))
         if "max" in self.pooling:
             parts.append(output.layout.pad(output.data, float("-inf")).amax(dim=0))
         return torch.cat(parts, dim=-1)

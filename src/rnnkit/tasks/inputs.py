@@ -34,7 +34,7 @@ def read_sequences(X: Any, inputs: str = "auto", name: str = "X") -> tuple[str, 
             f"{name} is one {type(X).__name__}, but a list of sequences is expected: put it in a "
             f"list."
         )
-    sequences = _as_list(X)
+    sequences = _as_list(X, name)
     if not sequences:
         raise InputError(f"{name} holds 0 sequences (0 samples), but at least one is needed.")
     kind = _kind(sequences) if inputs == "auto" else inputs
@@ -81,18 +81,20 @@ def read_texts(X: Any, name: str) -> list[str | Sequence[str]]:
     return sequences
 
 
-def _as_list(X: Any) -> list[Any]:
-    if hasattr(X, "to_numpy") and not isinstance(X, np.ndarray):
+def _as_list(X: Any, name: str) -> list[Any]:
+    if hasattr(X, "to_numpy"):
         X = X.to_numpy()
+    elif hasattr(X, "__array__"):
+        X = np.asarray(X)
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and _holds_text(X.ravel()):
         X = X.ravel()
     if isinstance(X, np.ndarray) and (_holds_text(X.ravel()) or (X.ndim, X.dtype) == (1, object)):
         values: list[Any] = X.tolist()
         return values
-    if hasattr(X, "shape") or hasattr(X, "__array__"):
+    if isinstance(X, np.ndarray):
         return list(_numeric_array(X))
     if not isinstance(X, Iterable):
-        raise InputError(f"X is a {type(X).__name__}, but a list of sequences is expected.")
+        raise InputError(f"{name} is a {type(X).__name__}, but a list of sequences is expected.")
     return list(X)
 
 
@@ -100,12 +102,12 @@ def _holds_text(X: np.ndarray) -> bool:
     return X.dtype.kind in "UT" or (X.dtype == object and X.size > 0 and isinstance(X[0], str))
 
 
-def _numeric_array(X: Any) -> np.ndarray:
-    if np.asarray(X).dtype.kind in "UT":
-        return np.asarray(X)
-    dtype = None if np.asarray(X).dtype.kind in "iu" else np.float64
+def _numeric_array(X: np.ndarray) -> np.ndarray:
     checked: np.ndarray = check_array(
-        X, dtype=dtype or "numeric", ensure_all_finite="allow-nan", allow_nd=True
+        X,
+        dtype="numeric" if X.dtype.kind in "iu" else np.float64,
+        ensure_all_finite="allow-nan",
+        allow_nd=True,
     )
     return checked
 

@@ -1,4 +1,4 @@
-"""Sentences of words in batches: ids of the words, and the spellings of the distinct ones."""
+"""Sequences in batches, and sentences whose words are spelled: what tagger and translator read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from rnnkit.batch import pack, pack_spellings
+from rnnkit.networks import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.packed import Packed
 from rnnkit.vectorize import WordVectorizer
 
-__all__ = ["Sentences", "Source"]
+__all__ = ["Sentences", "Sequences", "Source", "spelled"]
 
 
 class Source(NamedTuple):
@@ -27,11 +28,22 @@ class Source(NamedTuple):
     spelling: Tensor | None = None
 
 
-class Sentences:
-    """Sentences as word ids and spellings, from which batches are taken by index."""
+class Sequences:
+    """Sequences as rows of numbers, from which batches are taken by index."""
+
+    def __init__(self, rows: list[np.ndarray]) -> None:
+        self.rows = rows
+
+    def batch(self, indices: np.ndarray) -> Source:
+        """The chosen sequences."""
+        return Source(pack([self.rows[i] for i in indices]))
+
+
+class Sentences(Sequences):
+    """Sentences as word ids and spellings."""
 
     def __init__(self, vectorizer: WordVectorizer, sentences: Sequence[Sequence[str]]) -> None:
-        self.rows = [row[:, None] for row in vectorizer.transform(sentences)]
+        super().__init__([row[:, None] for row in vectorizer.transform(sentences)])
         index: dict[str, int] = {}
         self._forms = [
             np.array([index.setdefault(word, len(index)) for word in sentence])
@@ -41,6 +53,25 @@ class Sentences:
 
     def batch(self, indices: np.ndarray) -> Source:
         """The chosen sentences, each distinct word spelled once."""
-        x = pack([self.rows[i] for i in indices])
+        x = super().batch(indices).x
         forms = [self._forms[i] for i in indices]
         return Source(x, *pack_spellings(forms, self._spellings, x))
+
+
+def spelled(
+    words: TokenEmbedding,
+    vectorizer: WordVectorizer,
+    *,
+    character_size: int,
+    hidden_size: int,
+    cell: str,
+    dropout: float,
+) -> WordEmbedding:
+    """The vectors of words beside those that their spelling gives.
+
+    dropout: that of the whole network, of which the characters get a quarter on either side.
+    """
+    characters = CharacterEmbedding(
+        vectorizer.num_characters, character_size, hidden_size, cell=cell, dropout=dropout / 4
+    )
+    return WordEmbedding(words, characters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,18 +10,12 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.batch import pack, pack_like
+from rnnkit.batch import pack_like
 from rnnkit.errors import InputError
-from rnnkit.networks import (
-    CharacterEmbedding,
-    TaggerNetwork,
-    TokenEmbedding,
-    WordEmbedding,
-    build_encoder,
-)
+from rnnkit.networks import TaggerNetwork, TokenEmbedding, WordEmbedding, build_encoder
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
-from rnnkit.tasks.spelling import Sentences, Source
+from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -263,41 +257,35 @@ class SequenceTagger(SequenceEstimator):
         )
         if not self._spells():
             return words
-        return WordEmbedding(
+        return spelled(
             words,
-            CharacterEmbedding(
-                self.vectorizer_.num_characters,
-                self.character_size,
-                self.character_hidden_size,
-                cell=self.cell,
-                dropout=self.dropout / 4,
-            ),
+            self.vectorizer_,
+            character_size=self.character_size,
+            hidden_size=self.character_hidden_size,
+            cell=self.cell,
+            dropout=self.dropout,
         )
 
     def _spells(self) -> bool:
         return self.kind_ == "text" and self.character_size > 0
 
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        rows, source_of = self._sources(X)
+        sources = self._sources(X)
         targets = None if y is None else self._targets(y)
 
         def collate(indices: np.ndarray) -> TaggerBatch:
-            source = source_of(indices)
+            source = sources.batch(indices)
             if targets is None:
                 return TaggerBatch(source, None)
             return TaggerBatch(source, pack_like([targets[i] for i in indices], source.x))
 
-        return Encoded(np.array([len(row) for row in rows]), collate)
+        return Encoded(np.array([len(row) for row in sources.rows]), collate)
 
-    def _sources(self, X: list[Any]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Source]]:
-        """The rows of each sequence, and what takes a batch of them."""
+    def _sources(self, X: list[Any]) -> Sequences:
         if self._spells():
-            sentences = Sentences(self.vectorizer_, X)
-            return sentences.rows, sentences.batch
+            return Sentences(self.vectorizer_, X)
         rows = self.vectorizer_.transform(X)
-        if self.kind_ == "text":
-            rows = [row[:, None] for row in rows]
-        return rows, lambda indices: Source(pack([rows[i] for i in indices]))
+        return Sequences([row[:, None] for row in rows] if self.kind_ == "text" else rows)
 
     def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
         flat = self._labels.encode(label for row in y for label in row)

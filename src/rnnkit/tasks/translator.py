@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import sacrebleu
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
@@ -18,7 +17,6 @@ from rnnkit.decode import Hypothesis, beam, greedy, sample
 from rnnkit.errors import InputError, OptionError, check_option
 from rnnkit.networks import (
     AttentionDecoder,
-    CharacterEmbedding,
     TokenEmbedding,
     TranslatorNetwork,
     WordEmbedding,
@@ -27,7 +25,8 @@ from rnnkit.networks import (
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
-from rnnkit.tasks.spelling import Sentences, Source
+from rnnkit.tasks.scoring import score_translations
+from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
 from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer, normalize_text
 
 __all__ = ["Translation", "Translator"]
@@ -262,9 +261,7 @@ class Translator(SequenceEstimator):
         Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
         """
         references = [_text(one) for one in read_texts(y, "y")]
-        guesses = self.predict(X)
-        check_consistent_length(guesses, references)
-        return float(sacrebleu.corpus_chrf(guesses, [references]).score) / 100.0
+        return score_translations(self.predict(X), references).chrf / 100.0
 
     # -- how it is made -------------------------------------------------------------------------
 
@@ -294,9 +291,10 @@ class Translator(SequenceEstimator):
             raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        self.source_vectorizer_ = self._source_vectorizer().fit(self._words(X))
+        words = self._words(X)
+        self.source_vectorizer_ = self._source_vectorizer().fit(words)
         self.target_vectorizer_ = self._target_vectorizer().fit(y)
-        sources, _ = self._batches_of(X)
+        sources = self.source_vectorizer_.transform(words)
         lengths = [
             (len(source), len(target))
             for source, target in zip(sources, self._target_ids(y), strict=True)
@@ -375,15 +373,13 @@ class Translator(SequenceEstimator):
         )
         if not isinstance(source, WordVectorizer):
             return words
-        return WordEmbedding(
+        return spelled(
             words,
-            CharacterEmbedding(
-                source.num_characters,
-                self.character_size,
-                self.character_hidden_size,
-                cell=self.cell,
-                dropout=self.dropout / 4,
-            ),
+            source,
+            character_size=self.character_size,
+            hidden_size=self.character_hidden_size,
+            cell=self.cell,
+            dropout=self.dropout,
         )
 
     def _words(self, X: Sequence[Any]) -> list[Any]:
@@ -396,20 +392,18 @@ class Translator(SequenceEstimator):
         ]
         return [words or [""] for words in split]
 
-    def _batches_of(self, X: list[Any]) -> tuple[list[np.ndarray], Callable[[np.ndarray], Source]]:
-        """The rows of each source, and what takes a batch of them."""
+    def _sequences_of(self, X: list[Any]) -> Sequences:
+        words = self._words(X)
         if isinstance(self.source_vectorizer_, WordVectorizer):
-            sentences = Sentences(self.source_vectorizer_, self._words(X))
-            return sentences.rows, sentences.batch
-        rows = self.source_vectorizer_.transform(X)
-        return rows, lambda indices: Source(pack([rows[i] for i in indices]))
+            return Sentences(self.source_vectorizer_, words)
+        return Sequences(self.source_vectorizer_.transform(words))
 
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        sources, source_of = self._batches_of(X)
+        sources = self._sequences_of(X)
         targets = None if y is None else self._target_ids(y)
 
         def collate(indices: np.ndarray) -> TranslatorBatch:
-            source = source_of(indices)
+            source = sources.batch(indices)
             if targets is None:
                 return TranslatorBatch(source, None, None)
             chosen = [targets[i] for i in indices]
@@ -418,7 +412,7 @@ class Translator(SequenceEstimator):
             return TranslatorBatch(source, inputs, pack_like(following, inputs))
 
         # Sorted by source, then by target: both sides of a batch are of like length.
-        lengths = np.array([len(row) for row in sources], dtype=np.float64)
+        lengths = np.array([len(row) for row in sources.rows], dtype=np.float64)
         if targets is not None:
             lengths += np.array([len(row) for row in targets]) / 1e6
         return Encoded(lengths, collate)

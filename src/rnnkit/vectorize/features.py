@@ -21,6 +21,14 @@ OOV = "<oov>"
 Text = str | Sequence[str]
 
 
+def keep_frequent(tokenizer: Tokenizer, min_count: int) -> None:
+    """Make the tokens of a fitted tokenizer unknown that were counted less often."""
+    if min_count > 1:
+        # word_index is sorted by count, so that a minimum count is a maximum index.
+        frequent = sum(n >= min_count for n in tokenizer.word_counts.values()) + 2
+        tokenizer.num_words = min(tokenizer.num_words or frequent, frequent)
+
+
 def seen_once(tokenizer: Tokenizer, size: int) -> list[int]:
     """Indices, among the first `size`, of the tokens that were counted once."""
     index = tokenizer.word_index
@@ -92,10 +100,7 @@ class TextVectorizer:
     def fit(self, texts: Iterable[Text]) -> TextVectorizer:
         """Learn the vocabulary."""
         self.tokenizer.fit_on_texts(texts)
-        if self.min_count > 1:
-            # word_index is sorted by count, so that a minimum count is a maximum index.
-            frequent = sum(n >= self.min_count for n in self.tokenizer.word_counts.values()) + 2
-            self.tokenizer.num_words = min(self.num_words or frequent, frequent)
+        keep_frequent(self.tokenizer, self.min_count)
         return self
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.vectorize.features import OOV, seen_once
+from rnnkit.vectorize.features import OOV, keep_frequent, seen_once
 from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
 
 __all__ = ["WordVectorizer"]
@@ -39,9 +39,7 @@ class WordVectorizer:
         """Learn the words, and the characters of the distinct ones."""
         known = [list(sentence) for sentence in sentences]
         self.tokenizer.fit_on_texts(known)
-        if self.min_count > 1:
-            frequent = sum(n >= self.min_count for n in self.tokenizer.word_counts.values()) + 2
-            self.tokenizer.num_words = frequent
+        keep_frequent(self.tokenizer, self.min_count)
         self.characters.fit_on_texts(sorted({word for sentence in known for word in sentence}))
         return self
 
