@@ -1,0 +1,78 @@
+// What the C interface hands to an engine once everything is checked. Plain data only: this header is
+// compiled for every instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rnnkit.h"
+
+namespace rnnkit {
+
+// Sequences sorted by length, longest first. Row r of step t has packed index starts[t] + r.
+struct Layout {
+  int64_t steps, sequences;
+  const int64_t *starts;   // (T + 1,)
+  const int64_t *order;    // (B,) the caller's place of sorted row r
+  const int64_t *lengths;  // (B,) sorted
+  bool packed, reverse;
+
+  // The step that is read s-th, and how many rows it has.
+  int64_t step(int64_t s) const { return reverse ? steps - 1 - s : s; }
+  int64_t count(int64_t t) const { return starts[t + 1] - starts[t]; }
+  // Rows of the s-th step whose sequence was also read at the step before.
+  int64_t continuing(int64_t s) const {
+    if (s == 0) return 0;
+    const int64_t now = count(step(s)), before = count(step(s - 1));
+    return now < before ? now : before;
+  }
+  // The first packed row, and the number of rows, of the steps read as [a, b).
+  int64_t first_row(int64_t a, int64_t b) const { return starts[reverse ? steps - b : a]; }
+  int64_t num_rows(int64_t a, int64_t b) const {
+    return starts[reverse ? steps - a : b] - first_row(a, b);
+  }
+  // The last s in [a, b) at which row r is read, or -1.
+  int64_t last_read(int64_t r, int64_t a, int64_t b) const {
+    if (reverse) return steps - b < lengths[r] ? b - 1 : -1;
+    if (lengths[r] <= a) return -1;
+    return lengths[r] < b ? lengths[r] - 1 : b - 1;
+  }
+};
+
+struct Call {
+  const rnnkit_problem *problem;
+  Layout layout;
+  rnnkit_weights weights;
+  rnnkit_rows x, y, grad_y, grad_x;
+  const void *h_0, *c_0, *grad_h_n, *grad_c_n;
+  void *h_n, *c_n, *grad_h_0, *grad_c_0;
+  const void *kept_reserve, *kept_borders;
+  void *reserve, *borders;
+  rnnkit_weight_grads grads;
+  // Memory that stays valid until the same thread asks again; NULL if there is none.
+  void *(*scratch)(size_t bytes);
+};
+
+struct Linear {
+  int32_t dtype, threads;
+  int64_t rows, input_size, output_size, x_row, y_row;
+  const void *x, *weight, *bias;
+  void *y;
+  void *(*scratch)(size_t bytes);
+};
+
+// The functions of one instruction set; each returns a code of rnnkit_status.
+struct Engine {
+  const char *name;
+  int (*forward)(const Call &);
+  int (*backward)(const Call &);
+  int (*linear)(const Linear &);
+  int64_t (*segment_steps)(const rnnkit_problem &, int64_t wished);
+  void *(*stream_new)(const rnnkit_layer *, int64_t count, int64_t sequences);
+  int (*stream_step)(void *, int64_t sequences, const void *x, void *h, void *c);
+  void (*stream_free)(void *);
+  // Multiply-adds in registers alone, on each thread; how many operations were done.
+  double (*spin)(int32_t dtype, int32_t threads, int64_t iterations);
+};
+
+}  // namespace rnnkit

@@ -1,0 +1,369 @@
+// Forward: blocks of steps, each first projected from the input and then walked through.
+#pragma once
+
+#include "cells.hpp"
+#include "rows.hpp"
+#include "threads.hpp"
+
+namespace RNNKIT_NAMESPACE {
+
+using rnnkit::Call;
+
+// The sizes of a problem, in the letters of rnnkit.h.
+struct Sizes {
+  int64_t T, B, I, H, P;
+  bool projected;
+  explicit Sizes(const rnnkit_problem &p)
+      : T(p.steps),
+        B(p.sequences),
+        I(p.input_size),
+        H(p.hidden_size),
+        P(p.proj_size > 0 ? p.proj_size : p.hidden_size),
+        projected(p.proj_size > 0) {}
+};
+
+// How the work is split. Small weights stay in each core's own cache and threads take rows, without
+// a barrier; otherwise they take hidden units, and every step ends with a barrier.
+struct Split {
+  int threads;
+  bool by_units;
+};
+
+template <class T, int Mode>
+Split split_of(const rnnkit_problem &p, int64_t rows) {
+  const Sizes s(p);
+  constexpr int64_t gates = Cell<Mode>::gates;
+  const double work = 2.0 * rows * gates * s.H * (s.I + s.P);
+  const int64_t vectors = ceil_div(s.H, Simd<T>::lanes);
+  int threads = work < 4e5 ? 1 : p.threads;
+  if (threads < 1) threads = 1;
+  const double mean_rows = static_cast<double>(rows) / s.T;
+  const int64_t weights = gates * s.H * s.P * static_cast<int64_t>(sizeof(T));
+  const double step_work = 2.0 * mean_rows * gates * s.H * s.P;
+  const bool few_rows = mean_rows < 4.0 * threads, big_weights = weights > (600 << 10);
+  const bool by_units = !s.projected && vectors >= threads && (few_rows || big_weights);
+  // A barrier costs more than a small step.
+  if (by_units && few_rows && step_work < 1e5 && mean_rows < threads) threads = 1;
+  return {threads, by_units};
+}
+
+// What is shared by all workers, and the functions that each of them runs.
+template <class T, int Mode>
+class Forward {
+  using S = Simd<T>;
+  using V = typename S::V;
+  using C = Cell<Mode>;
+  static constexpr int lanes = S::lanes;
+
+ public:
+  Forward(const Layout &layout, const Sizes &sizes, const rnnkit_weights &weights)
+      : layout_(layout), s_(sizes), weights_(weights) {
+    vectors_ = ceil_div(s_.H, lanes);
+    out_vectors_ = ceil_div(s_.P, lanes);
+    chunk_ = chunk_steps(s_);
+  }
+
+  // Steps that are projected at once: enough rows for the product, few enough for the cache.
+  static int64_t chunk_steps(const Sizes &s) {
+    const int64_t row_bytes = C::slots * s.H * static_cast<int64_t>(sizeof(T));
+    int64_t rows = (512 << 10) / row_bytes;
+    rows = rows < 192 ? 192 : rows;
+    const int64_t steps = rows / s.B;
+    return steps < 1 ? 1 : steps > s.T ? s.T : steps;
+  }
+
+  // room: steps that run() will be given at most.
+  void carve(Carver &carver, int workers, int64_t room, bool keeps) {
+    const int64_t units = vectors_ * lanes;
+    wide_x_ = carver.take<T>(units * C::gates * s_.I);
+    wide_h_ = carver.take<T>(units * C::gates * s_.P);
+    wide_r_ = s_.projected ? carver.take<T>(out_vectors_ * lanes * s_.H) : nullptr;
+    bias_x_ = carver.take<T>(C::gates * units);
+    bias_h_ = C::gru ? carver.take<T>(units) : nullptr;
+    zeros_ = carver.take<T>(s_.H > s_.P ? s_.H : s_.P);
+    const int64_t steps = chunk_ < room ? chunk_ : room;
+    buffer_ = keeps && C::reserve > 0 ? nullptr : carver.take<T>(steps * s_.B * C::gates * s_.H);
+    for (int w = 0; w < workers && w < MOST_WORKERS; ++w) {
+      Private &p = private_[w];
+      p.buffer = carver.take<T>(ROW_BLOCK * 4 * lanes);
+      p.gates = carver.take<const T *>(s_.B);
+      p.inputs = carver.take<const T *>(steps * s_.B);
+      p.pre = carver.take<T *>(steps * s_.B);
+      p.hidden = carver.take<const T *>(s_.B);
+      p.rows = carver.take<ForwardRow<T>>(s_.B);
+      p.outputs = s_.projected ? carver.take<T *>(s_.B) : nullptr;
+      p.unprojected = s_.projected ? carver.take<T>(s_.B * s_.H) : nullptr;
+    }
+  }
+  static constexpr int MOST_WORKERS = 256;
+
+  const T *zeros() const { return zeros_; }
+
+  // Each worker's share of the packing; ends with a barrier where others need it.
+  void pack(const Worker &w) {
+    const T *ih = static_cast<const T *>(weights_.weight_ih);
+    const T *hh = static_cast<const T *>(weights_.weight_hh);
+    // What a worker packs is what it will use when units are split, else a share of all.
+    const int64_t begin = w.begin(vectors_), end = w.end(vectors_);
+    if constexpr (C::gates > 1) {
+      for (int64_t v = begin; v < end; ++v)
+        for (int g = 0; g < C::gates; ++g) {
+          const int64_t u = v * lanes, x_row = C::input_gate(g) * s_.H + u, h_row = g * s_.H + u;
+          pack_rows(wide_x_ + u * C::gates * s_.I + g * lanes, C::gates * lanes, ih + x_row * s_.I,
+                    s_.I, s_.H - u);
+          pack_rows(wide_h_ + u * C::gates * s_.P + g * lanes, C::gates * lanes, hh + h_row * s_.P,
+                    s_.P, s_.H - u);
+        }
+    } else {
+      const Panels panels = unit_panels(w);
+      const int64_t first = w.by_units ? 0 : w.begin(panels.count);
+      const int64_t last = w.by_units ? panels.count : w.end(panels.count);
+      pack_panels(panels, first, last, wide_x_, ih, s_.I, s_.H);
+      pack_panels(panels, first, last, wide_h_, hh, s_.P, s_.H);
+    }
+    if (s_.projected) {
+      const Panels panels(0, out_vectors_, 4);
+      pack_panels(panels, w.begin(panels.count), w.end(panels.count), wide_r_,
+                  static_cast<const T *>(weights_.weight_hr), s_.H, s_.P);
+    }
+    pack_biases(begin, end);
+    if (w.id == 0) clear(zeros_, s_.H > s_.P ? s_.H : s_.P);
+    w.wait();
+  }
+
+  // The steps read as [a, b), by one worker. `first` is h before step a; c is an LSTM's cell, in the
+  // caller's order, before and after. kept: the reserve, or absent.
+  void run(const Worker &w, int64_t a, int64_t b, const Rows<const T> &x, const States<T> &first,
+           T *c, const Rows<T> &y, const Rows<T> &kept) {
+    for (int64_t begin = a; begin < b; begin += chunk_) {
+      const int64_t end = begin + chunk_ < b ? begin + chunk_ : b;
+      const Rows<T> pre = C::reserve > 0 && kept
+                              ? kept
+                              : Rows<T>::own(buffer_, C::gates * s_.H,
+                                             layout_.first_row(begin, end));
+      project(w, begin, end, x, pre);
+      for (int64_t s = begin; s < end; ++s) step(w, s, s == a, first, c, y, pre, kept);
+    }
+  }
+
+  // Each sequence's state after the steps [a, b): what was read last, or `first`.
+  void gather(const Worker &w, int64_t a, int64_t b, const States<T> &first, const Rows<T> &y,
+              T *h, bool sorted) const {
+    for (int64_t r = w.id; r < s_.B; r += w.count) {
+      const int64_t s = layout_.last_read(r, a, b);
+      const T *from = s < 0 ? first.at(r) : y.at(layout_, layout_.step(s), r);
+      copy(h + (sorted ? r : layout_.order[r]) * s_.P, from, s_.P);
+    }
+  }
+
+  // pre = x W_ih^T + b, n rows by pointers.
+  void project_rows(const Worker &w, int64_t n, const T *const *inputs, T *const *pre) {
+    each_panel(w, [&](const Panel &panel) {
+      const Init<T> init{&bias_x_, 0, panel.first * C::gates * lanes, lanes, lanes, 0, 4};
+      panel_product<T>(panel.vectors, inputs, n, wide_x_ + panel.offset(s_.I), s_.I, init,
+                       private_[w.id].buffer, [&](const T *sums, int64_t i, int R) {
+                         store_panel(sums, R, panel.vectors, pre + i, panel.first * lanes,
+                                     panel.stride(s_.H), panel.left(s_.H), panel.narrow());
+                       });
+    });
+  }
+
+  // The recurrence of n rows: what their h (by pointers) adds to the projections, and the cell.
+  void step_rows(const Worker &w, int64_t n, const T *const *hidden, const T *const *pre,
+                 const ForwardRow<T> *rows) {
+    const int64_t H = s_.H;
+    each_panel(w, [&](const Panel &panel) {
+      const int64_t u = panel.first * lanes;
+      // A GRU's third product does not start from the input.
+      const Init<T> init{pre, 1, u + C::first_hidden * H, panel.stride(H), panel.left(H),
+                         panel.narrow(), C::gru ? 2 : 4};
+      panel_product<T>(panel.vectors, hidden, n, wide_h_ + panel.offset(s_.P), s_.P, init,
+                       private_[w.id].buffer, [&](const T *sums, int64_t i, int R) {
+                         for (int r = 0; r < R; ++r, sums += panel.vectors * lanes)
+                           if constexpr (C::lstm)
+                             ForwardCell<T, Mode>::lstm(rows[i + r], sums, u, H);
+                           else if constexpr (C::gru)
+                             ForwardCell<T, Mode>::gru(rows[i + r], hidden[i + r], sums, bias_h_, u,
+                                                       H);
+                           else
+                             for (int64_t j = 0; j < panel.vectors; ++j)
+                               ForwardCell<T, Mode>::rnn(rows[i + r], sums + j * lanes,
+                                                         u + j * lanes, H);
+                       });
+    });
+  }
+
+  // outputs = unprojected W_hr^T, rows by pointers.
+  void project_output(const Worker &w, int64_t n, const T *const *unprojected, T *const *outputs) {
+    plain_product<T>(Panels(0, out_vectors_, 4), unprojected, n, wide_r_, s_.H, nullptr, 1, outputs,
+                     s_.P, private_[w.id].buffer);
+  }
+
+ private:
+  struct Private {
+    T *buffer;
+    const T **inputs;
+    T **pre;
+    const T **gates;
+    const T **hidden;
+    ForwardRow<T> *rows;
+    T **outputs;
+    T *unprojected;
+  };
+
+  // What one call of the micro-kernel makes: all gates of one vector of units, or, where there is
+  // one gate, several vectors of units.
+  struct Panel {
+    int64_t first, vectors;
+    int64_t offset(int64_t K) const { return first * lanes * C::gates * K; }
+    int64_t stride(int64_t H) const { return C::gates > 1 ? H : lanes; }
+    int64_t left(int64_t H) const { return H - first * lanes; }
+    int64_t narrow() const { return C::gates > 1 ? 0 : lanes; }
+  };
+  template <class F>
+  void each_panel(const Worker &w, const F &f) const {
+    if constexpr (C::gates > 1) {
+      for (int64_t v = w.unit_begin(vectors_); v < w.unit_end(vectors_); ++v) f(Panel{v, C::gates});
+    } else {
+      const Panels panels = unit_panels(w);
+      for (int64_t p = 0; p < panels.count; ++p) f(Panel{panels.first(p), panels.size(p)});
+    }
+  }
+  Panels unit_panels(const Worker &w) const {
+    return Panels(w.unit_begin(vectors_), w.unit_end(vectors_), 4);
+  }
+
+  // b_ih + b_hh where both are only added; a GRU's b_hn stands inside of the reset's product.
+  void pack_biases(int64_t begin, int64_t end) {
+    const T *ih = static_cast<const T *>(weights_.bias_ih);
+    const T *hh = static_cast<const T *>(weights_.bias_hh);
+    for (int64_t v = begin; v < end; ++v)
+      for (int64_t i = 0; i < lanes; ++i) {
+        const int64_t u = v * lanes + i;
+        const bool inside = ih != nullptr && u < s_.H;
+        for (int slot = 0; slot < C::gates; ++slot) {
+          const int64_t at = C::input_gate(slot) * s_.H + u;
+          T bias = inside ? ih[at] : T(0);
+          if (inside && !(C::gru && slot == 0)) bias += hh[at];
+          bias_x_[(v * C::gates + slot) * lanes + i] = bias;
+        }
+        if (C::gru) bias_h_[u] = inside ? hh[2 * s_.H + u] : T(0);
+      }
+  }
+
+  void project(const Worker &w, int64_t begin, int64_t end, const Rows<const T> &x,
+               const Rows<T> &pre) {
+    Private &p = private_[w.id];
+    int64_t n = 0;
+    for (int64_t s = begin; s < end; ++s) {
+      const int64_t t = layout_.step(s), count = layout_.count(t);
+      for (int64_t r = w.row_first(); r < count; r += w.row_step(), ++n) {
+        p.inputs[n] = x.at(layout_, t, r);
+        p.pre[n] = pre.at(layout_, t, r);
+      }
+    }
+    project_rows(w, n, p.inputs, p.pre);
+  }
+
+  void step(const Worker &w, int64_t s, bool starts, const States<T> &first, T *c, const Rows<T> &y,
+            const Rows<T> &pre, const Rows<T> &kept) {
+    Private &p = private_[w.id];
+    const int64_t t = layout_.step(s), count = layout_.count(t);
+    const int64_t before = starts ? 0 : layout_.continuing(s);
+    int64_t n = 0;
+    for (int64_t r = w.row_first(); r < count; r += w.row_step(), ++n) {
+      p.hidden[n] = r < before ? y.at(layout_, layout_.step(s - 1), r) : first.at(r);
+      T *out = y.at(layout_, t, r);
+      if (s_.projected) p.outputs[n] = out, out = p.unprojected + n * s_.H;
+      T *gates = pre.at(layout_, t, r);
+      T *cell = C::lstm ? c + layout_.order[r] * s_.H : nullptr;
+      p.gates[n] = gates;
+      p.rows[n] = {gates, cell, C::reserve > 0 && kept ? gates + 4 * s_.H : nullptr, out};
+    }
+    step_rows(w, n, p.hidden, p.gates, p.rows);
+    if (s_.projected) {
+      for (int64_t i = 0; i < n; ++i) p.hidden[i] = p.unprojected + i * s_.H;
+      project_output(w, n, p.hidden, p.outputs);
+    }
+    w.end_step();
+  }
+
+  const Layout layout_;
+  const Sizes s_;
+  const rnnkit_weights weights_;
+  int64_t vectors_, out_vectors_, chunk_;
+  T *wide_x_, *wide_h_, *wide_r_, *bias_h_, *zeros_, *buffer_;
+  T *bias_x_;
+  Private private_[MOST_WORKERS];
+};
+
+// c before the first step, in the caller's order, where it is then changed in place.
+template <class T>
+void start_cells(const Worker &w, const void *c_0, T *c, int64_t B, int64_t H) {
+  for (int64_t b = w.id; b < B; b += w.count) {
+    if (c_0 == nullptr)
+      clear(c + b * H, H);
+    else
+      copy(c + b * H, static_cast<const T *>(c_0) + b * H, H);
+  }
+}
+
+template <class T, int Mode>
+int forward(const Call &call) {
+  using C = Cell<Mode>;
+  const rnnkit_problem &problem = *call.problem;
+  const Layout &layout = call.layout;
+  const Sizes s(problem);
+  Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
+  if (split.threads > Forward<T, Mode>::MOST_WORKERS) split.threads = Forward<T, Mode>::MOST_WORKERS;
+
+  const int64_t segment = problem.segment > 0 ? problem.segment : s.T;
+  const int64_t segments = ceil_div(s.T, segment), border = s.B * (s.P + (C::lstm ? s.H : 0));
+  Forward<T, Mode> net(layout, s, call.weights);
+  T *own_y = nullptr;
+  const auto carve = [&](Carver carver) {
+    net.carve(carver, split.threads, segment, call.reserve != nullptr);
+    if (call.y.data == nullptr) own_y = carver.take<T>(segment * s.B * s.P);
+    return carver.used();
+  };
+  void *memory = call.scratch(carve(Carver(nullptr)));
+  if (memory == nullptr) return RNNKIT_NO_MEMORY;
+  carve(Carver(memory));
+
+  const Rows<const T> x = Rows<const T>::of(
+      {call.x.data, call.x.step, call.x.row}, layout);
+  const Rows<T> kept = Rows<T>::own(static_cast<T *>(call.reserve), C::reserve * s.H, 0);
+  T *borders = static_cast<T *>(call.borders), *c = static_cast<T *>(call.c_n);
+
+  run_team(split.threads, split.by_units, [&](const Worker &w) {
+    net.pack(w);
+    if (C::lstm) start_cells(w, call.c_0, c, s.B, s.H);
+    const Rows<T> given_y = Rows<T>::of(call.y, layout);
+    clear_padding(given_y, layout, s.P, w.begin(s.B), w.end(s.B));
+    States<T> first = States<T>::of(call.h_0, s.P, layout, net.zeros());
+    w.wait();
+    for (int64_t k = 0; k < segments; ++k) {
+      const int64_t a = k * segment, b = a + segment < s.T ? a + segment : s.T;
+      if (borders != nullptr) {
+        // h before the segment stands there already, but for the first.
+        T *here = borders + k * border;
+        if (k == 0) net.gather(w, 0, 0, first, given_y, here, true);
+        if (C::lstm)
+          for (int64_t r = w.id; r < s.B; r += w.count)
+            copy(here + s.B * s.P + r * s.H, c + layout.order[r] * s.H, s.H);
+        w.wait();
+        first = {here, s.P, nullptr};
+      }
+      const Rows<T> y =
+          given_y ? given_y : Rows<T>::own(own_y, s.P, layout.first_row(a, b));
+      net.run(w, a, b, x, first, c, y, kept);
+      w.wait();
+      T *next = k + 1 < segments ? borders + (k + 1) * border : static_cast<T *>(call.h_n);
+      net.gather(w, a, b, first, y, next, k + 1 < segments);
+      w.wait();
+    }
+  });
+  return RNNKIT_OK;
+}
+
+}  // namespace RNNKIT_NAMESPACE

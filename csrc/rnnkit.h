@@ -1,0 +1,143 @@
+/* Recurrent layers on a CPU: the C interface. No torch, no Python.
+ *
+ * Letters: T steps, B sequences, N = sum of the lengths (rows), I input size, H hidden size,
+ * P size of h (H, or that of an LSTM's projection), G gates (RNN 1, GRU 3, LSTM 4).
+ * Gate order is PyTorch's: LSTM i, f, g, o; GRU r, z, n with the reset after the product.
+ *
+ * Sequences come in one of two forms.
+ *   padded: row (t, b) of an array is at data + t*step + b*row, b in the caller's order; `lengths`
+ *           says how many steps of each are valid. Padding is never read; in results it is zero.
+ *   packed: row n is at data + n*row; step t holds batch_sizes[t] rows, of the sequences that are
+ *           still running, longest first. `step` is not used.
+ * Strides count elements; the last dimension is contiguous. States are contiguous, (B, P) or (B, H),
+ * in the order of the sequences. Weights are contiguous, by rows. All arrays of a call have one dtype.
+ *
+ * Every function that returns int returns RNNKIT_OK or a code of rnnkit_status. No function keeps
+ * a pointer after it returned, and all may be called from several threads at once.
+ */
+#ifndef RNNKIT_H
+#define RNNKIT_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define RNNKIT_API __declspec(dllexport)
+#else
+#define RNNKIT_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RNNKIT_ABI 1
+
+enum rnnkit_mode { RNNKIT_TANH = 0, RNNKIT_RELU = 1, RNNKIT_GRU = 2, RNNKIT_LSTM = 3 };
+enum rnnkit_dtype { RNNKIT_FLOAT32 = 0, RNNKIT_FLOAT64 = 1 };
+enum rnnkit_status {
+  RNNKIT_OK = 0,
+  RNNKIT_BAD_SIZE = 1,        /* a size or a code in the problem is out of range */
+  RNNKIT_BAD_LENGTH = 2,      /* lengths[where] is below 1 or above T */
+  RNNKIT_BAD_BATCH_SIZES = 3, /* batch_sizes[where] is below 1, or above the one before it (or B) */
+  RNNKIT_NO_MEMORY = 4
+};
+
+/* One layer in one direction. */
+typedef struct {
+  int32_t mode, dtype;
+  int32_t reverse; /* read each sequence from its own last step to its first */
+  int32_t threads; /* at most so many; results do not depend on it */
+  int64_t input_size, hidden_size;
+  int64_t proj_size; /* 0: no projection */
+  int64_t steps, sequences;
+  const int64_t *lengths;     /* padded form: (B,) in any order, or NULL: all are T */
+  const int64_t *batch_sizes; /* packed form: (T,); NULL: padded form */
+  int64_t segment; /* 0: keep everything; else the steps of a checkpointed segment, see below */
+  int64_t where;   /* out: which length or batch size was refused */
+} rnnkit_problem;
+
+/* weight_ih (G*H, I), weight_hh (G*H, P), bias_ih and bias_hh (G*H,) or both NULL,
+ * weight_hr (P, H) or NULL. */
+typedef struct {
+  const void *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
+} rnnkit_weights;
+
+/* As rnnkit_weights; all NULL: not wanted. The biases are NULL where there are none. */
+typedef struct {
+  void *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
+} rnnkit_weight_grads;
+
+/* Rows of features, in the problem's form; data NULL: absent. */
+typedef struct {
+  void *data;
+  int64_t step, row;
+} rnnkit_rows;
+
+/* Forward. h_0, c_0 NULL: zeros; c_0, c_n only for an LSTM.
+ * y: the output (rows of P); absent: not wanted (only with segment > 0 or reserve NULL).
+ * reserve: what backward needs of each row, in packed order (padded form: room for T*B rows),
+ *   (rows, rnnkit_reserve_width): LSTM i, f, g, o, c; GRU n, r, z, W_hn h + b_hn; RNN nothing.
+ *   NULL: not kept (inference, or segment > 0).
+ * borders: with segment > 0, (segments, B, P [+ H]): h and c of every sequence, in sorted order
+ *   (longest first, stable), before each segment; else NULL. */
+RNNKIT_API int rnnkit_forward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
+                              const void *h_0, const void *c_0, rnnkit_rows y, void *h_n, void *c_n,
+                              void *reserve, void *borders);
+
+/* Backward. y and reserve (segment == 0) or borders (segment > 0) are those that forward gave.
+ * grad_y absent, grad_h_n or grad_c_n NULL: zeros. grad_x absent, grad_h_0, grad_c_0 NULL or
+ * grads all NULL: not wanted. The gradient is the same to the bit for every `segment`. */
+RNNKIT_API int rnnkit_backward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
+                               const void *h_0, const void *c_0, rnnkit_rows y, const void *reserve,
+                               const void *borders, rnnkit_rows grad_y, const void *grad_h_n,
+                               const void *grad_c_n, rnnkit_rows grad_x, void *grad_h_0,
+                               void *grad_c_0, const rnnkit_weight_grads *grads);
+
+/* Columns of reserve a row. */
+RNNKIT_API int64_t rnnkit_reserve_width(int32_t mode, int64_t hidden_size);
+
+/* Steps that a segment really gets when so many are wished: a whole number of the blocks of steps
+ * over which the weights' gradients are summed. Segments count from the first step that is read. */
+RNNKIT_API int64_t rnnkit_segment_steps(const rnnkit_problem *problem, int64_t wished);
+
+/* y = x W^T + b: x (rows, I), weight (O, I), bias (O,) or NULL, y (rows, O); x_row and y_row are the
+ * strides of a row. Every row is summed in the same order, whatever the number of rows or threads. */
+RNNKIT_API int rnnkit_linear(int32_t dtype, int32_t threads, int64_t rows, int64_t input_size,
+                             int64_t output_size, const void *x, int64_t x_row, const void *weight,
+                             const void *bias, void *y, int64_t y_row);
+
+/* A stack of layers, one direction, stepping: its weights are copied and packed once. */
+typedef struct rnnkit_stream rnnkit_stream;
+typedef struct {
+  int32_t mode, dtype;
+  int64_t input_size, hidden_size, proj_size;
+  rnnkit_weights weights;
+} rnnkit_layer;
+/* NULL: no memory or a bad size. sequences: the most that a step will take. */
+RNNKIT_API rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count,
+                                            int64_t sequences);
+/* One step of `sequences` sequences, without allocating: x (B, I); h (L, B, P) and c (L, B, H) (NULL
+ * but for an LSTM) are read and overwritten. The output is the last layer's h. The bits are those
+ * of rnnkit_forward. */
+RNNKIT_API int rnnkit_stream_step(rnnkit_stream *stream, int64_t sequences, const void *x, void *h,
+                                  void *c);
+RNNKIT_API void rnnkit_stream_free(rnnkit_stream *stream);
+
+/* The instruction sets that this library holds and this machine runs, best first: "avx512,avx2,portable". */
+RNNKIT_API const char *rnnkit_isas(void);
+/* The one in use, and a change of it (RNNKIT_BAD_SIZE if it cannot run here). */
+RNNKIT_API const char *rnnkit_isa(void);
+RNNKIT_API int rnnkit_use_isa(const char *name);
+
+/* Whether calls can use several threads (built with OpenMP). */
+RNNKIT_API int rnnkit_has_threads(void);
+/* In a forked child: use one thread from now on, since the parent's pool is not there. */
+RNNKIT_API void rnnkit_after_fork(void);
+/* Multiply-adds in registers alone: floating-point operations a second, the machine's limit. */
+RNNKIT_API double rnnkit_peak(int32_t dtype, int32_t threads, double seconds);
+RNNKIT_API int32_t rnnkit_abi(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
