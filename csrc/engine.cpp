@@ -148,8 +148,9 @@ void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences) {
   }
   char *place = aligned(stream->memory);
   for (int64_t i = 0; i < count; ++i) {
+    const size_t size = stream->layers[i]->bytes();
     stream->layers[i]->start(place);
-    place += stream->layers[i]->bytes();
+    place += size;
   }
   return stream;
 }

@@ -66,8 +66,8 @@ class Forward {
   // Steps that are projected at once: enough rows for the product, few enough for the cache.
   static int64_t chunk_steps(const Sizes &s) {
     const int64_t row_bytes = C::slots * s.H * static_cast<int64_t>(sizeof(T));
-    int64_t rows = (512 << 10) / row_bytes;
-    rows = rows < 192 ? 192 : rows;
+    int64_t rows = (256 << 10) / row_bytes;
+    rows = rows < 96 ? 96 : rows;
     const int64_t steps = rows / s.B;
     return steps < 1 ? 1 : steps > s.T ? s.T : steps;
   }

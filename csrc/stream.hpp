@@ -11,6 +11,7 @@ namespace RNNKIT_NAMESPACE {
 class StreamLayer {
  public:
   virtual ~StreamLayer() = default;
+  // How much memory it needs; then, once, the memory.
   virtual size_t bytes() = 0;
   virtual void start(void *memory) = 0;
   // Returns the layer's output, its new h.
