@@ -26,8 +26,9 @@ struct Layout {
     const int64_t now = count(step(s)), before = count(step(s - 1));
     return now < before ? now : before;
   }
-  // The first packed row, and the number of rows, of the steps read as [a, b).
-  int64_t first_row(int64_t a, int64_t b) const { return starts[reverse ? steps - b : a]; }
+  // The first of the steps read as [a, b), in order of time, its packed row, and how many rows they have.
+  int64_t first_step(int64_t a, int64_t b) const { return reverse ? steps - b : a; }
+  int64_t first_row(int64_t a, int64_t b) const { return starts[first_step(a, b)]; }
   int64_t num_rows(int64_t a, int64_t b) const {
     return starts[reverse ? steps - a : b] - first_row(a, b);
   }

@@ -139,8 +139,8 @@ class Forward {
       const int64_t end = begin + chunk_ < b ? begin + chunk_ : b;
       const Rows<T> pre = C::reserve > 0 && kept
                               ? kept
-                              : Rows<T>::own(buffer_, C::gates * s_.H,
-                                             layout_.first_row(begin, end));
+                              : Rows<T>::own_padded(buffer_, C::gates * s_.H,
+                                                    layout_.first_step(begin, end), s_.B);
       project(w, begin, end, x, pre);
       for (int64_t s = begin; s < end; ++s) step(w, s, s == a, first, c, y, pre, kept);
     }

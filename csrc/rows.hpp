@@ -8,8 +8,8 @@ namespace RNNKIT_NAMESPACE {
 
 using rnnkit::Layout;
 
-// Features of row (t, r), r in sorted order; in arrays of the caller's form or in packed ones of
-// our own that begin at packed row `base`.
+// Features of row (t, r), r in sorted order; in arrays of the caller's form or in ones of our own, which
+// begin at packed row `base`, or, padded, at step `base`.
 template <class T>
 struct Rows {
   T *data;
@@ -20,10 +20,14 @@ struct Rows {
     return {static_cast<T *>(rows.data), rows.step, rows.row, 0, layout.packed};
   }
   static Rows own(T *data, int64_t width, int64_t base) { return {data, 0, width, base, true}; }
+  // Each sequence has its place in every step: memory that is used again stays with one worker.
+  static Rows own_padded(T *data, int64_t width, int64_t base, int64_t sequences) {
+    return {data, sequences * width, width, base, false};
+  }
   explicit operator bool() const { return data != nullptr; }
   T *at(const Layout &layout, int64_t t, int64_t r) const {
     return packed ? data + (layout.starts[t] + r - base) * row
-                  : data + t * step + layout.order[r] * row;
+                  : data + (t - base) * step + layout.order[r] * row;
   }
 };
 
