@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,12 @@ def write(
     seconds: float,
     settings: Mapping[str, Any],
     packages: tuple[str, ...] = (),
+    rows: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Write one result as JSON to `path` ('-' is standard output, None writes nothing)."""
+    """Write one result as JSON to `path` ('-' is standard output, None writes nothing).
+
+    rows: the single measurements from which `metrics` follow, where a benchmark has many.
+    """
     if path is None:
         return
     result = {
@@ -66,6 +70,8 @@ def write(
         "settings": dict(settings),
         "versions": versions(*packages),
     }
+    if rows:
+        result["rows"] = [dict(row) for row in rows]
     text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
     if path == "-":
         sys.stdout.write(text)

@@ -363,7 +363,7 @@ class Backward {
   T *wide_h_, *wide_x_, *wide_r_, *dgates_[2], *zeros_, *dh_, *dc_, *dh_projected_, *unprojected_;
   const T **dgates_rows_, **x_rows_, **h_rows_, **dh_rows_, **unprojected_rows_;
   T **dx_rows_;
-  Private private_[Forward<T, Mode>::MOST_WORKERS];
+  Private private_[rnnkit::MOST_THREADS];
 };
 
 template <class T, int Mode>
@@ -372,8 +372,7 @@ int backward(const Call &call) {
   const rnnkit_problem &problem = *call.problem;
   const Layout &layout = call.layout;
   const Sizes s(problem);
-  Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
-  if (split.threads > Forward<T, Mode>::MOST_WORKERS) split.threads = Forward<T, Mode>::MOST_WORKERS;
+  const Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
 
   const bool again = problem.segment > 0;  // the gates are computed again, segment by segment
   const int64_t segment = again ? problem.segment : s.T;

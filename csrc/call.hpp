@@ -9,6 +9,9 @@
 
 namespace rnnkit {
 
+// A team has no more members than this.
+constexpr int32_t MOST_THREADS = 256;
+
 // Sequences sorted by length, longest first. Row r of step t has packed index starts[t] + r.
 struct Layout {
   int64_t steps, sequences;
@@ -69,8 +72,8 @@ struct Engine {
   int (*backward)(const Call &);
   int (*linear)(const Linear &);
   int64_t (*segment_steps)(const rnnkit_problem &, int64_t wished);
-  void *(*stream_new)(const rnnkit_layer *, int64_t count, int64_t sequences);
-  int (*stream_step)(void *, int64_t sequences, const void *x, void *h, void *c);
+  void *(*stream_new)(const rnnkit_layer *, int64_t count, int64_t sequences, int32_t threads);
+  int (*stream_step)(void *, int64_t sequences, const void *x, void *h, void *c, int32_t threads);
   void (*stream_free)(void *);
   // Multiply-adds in registers alone, on each thread; how many operations were done.
   double (*spin)(int32_t dtype, int32_t threads, int64_t iterations);

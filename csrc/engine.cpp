@@ -51,8 +51,7 @@ int linear_of(const Linear &call) {
   using S = Simd<T>;
   const int64_t I = call.input_size, O = call.output_size, vectors = ceil_div(O, S::lanes);
   const double work = 2.0 * call.rows * I * O;
-  int threads = work < 4e5 || call.threads < 1 ? 1 : call.threads;
-  if (threads > Forward<T, 0>::MOST_WORKERS) threads = Forward<T, 0>::MOST_WORKERS;
+  const int threads = work < 4e5 ? 1 : call.threads;
   T *packed = nullptr, *buffer = nullptr, **outputs = nullptr;
   const T **inputs = nullptr;
   const auto carve = [&](Carver carver) {
@@ -109,7 +108,7 @@ char *aligned(void *memory) {
   return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(memory) + 63) & ~uintptr_t(63));
 }
 
-void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences) {
+void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences, int32_t threads) {
   Stream *stream = static_cast<Stream *>(std::calloc(1, sizeof(Stream)));
   if (stream == nullptr) return nullptr;
   stream->count = count;
@@ -133,7 +132,7 @@ void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences) {
     stream->layers[i] =
         with_cell(layer.dtype, layer.mode, [&](auto type, auto mode) -> StreamLayer * {
           return new (std::nothrow) StreamLayerOf<decltype(type), decltype(mode)::value>(
-              layout, Sizes(problem), layer.weights);
+              layout, Sizes(problem), layer.weights, threads);
         });
     if (stream->layers[i] == nullptr) {
       stream_free(stream);
@@ -155,12 +154,12 @@ void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences) {
   return stream;
 }
 
-int stream_step(void *handle, int64_t sequences, const void *x, void *h, void *c) {
+int stream_step(void *handle, int64_t sequences, const void *x, void *h, void *c, int32_t threads) {
   Stream *stream = static_cast<Stream *>(handle);
   if (sequences < 1 || sequences > stream->starts[1]) return RNNKIT_BAD_SIZE;
   for (int64_t i = 0; i < stream->count; ++i) {
     StreamLayer &layer = *stream->layers[i];
-    x = layer.step(sequences, x, h, c);
+    x = layer.step(sequences, x, h, c, threads);
     h = layer.after_h(h, sequences);
     c = layer.after_c(c, sequences);
   }

@@ -83,7 +83,7 @@ class Forward {
     zeros_ = carver.take<T>(s_.H > s_.P ? s_.H : s_.P);
     const int64_t steps = chunk_ < room ? chunk_ : room;
     buffer_ = keeps && C::reserve > 0 ? nullptr : carver.take<T>(steps * s_.B * C::gates * s_.H);
-    for (int w = 0; w < workers && w < MOST_WORKERS; ++w) {
+    for (int w = 0; w < workers; ++w) {
       Private &p = private_[w];
       p.buffer = carver.take<T>(ROW_BLOCK * 4 * lanes);
       p.gates = carver.take<const T *>(s_.B);
@@ -95,7 +95,6 @@ class Forward {
       p.unprojected = s_.projected ? carver.take<T>(s_.B * s_.H) : nullptr;
     }
   }
-  static constexpr int MOST_WORKERS = 256;
 
   const T *zeros() const { return zeros_; }
 
@@ -294,7 +293,7 @@ class Forward {
   int64_t vectors_, out_vectors_, chunk_;
   T *wide_x_, *wide_h_, *wide_r_, *bias_h_, *zeros_, *buffer_;
   T *bias_x_;
-  Private private_[MOST_WORKERS];
+  Private private_[rnnkit::MOST_THREADS];
 };
 
 // c before the first step, in the caller's order, where it is then changed in place.
@@ -314,8 +313,7 @@ int forward(const Call &call) {
   const rnnkit_problem &problem = *call.problem;
   const Layout &layout = call.layout;
   const Sizes s(problem);
-  Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
-  if (split.threads > Forward<T, Mode>::MOST_WORKERS) split.threads = Forward<T, Mode>::MOST_WORKERS;
+  const Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
 
   const int64_t segment = problem.segment > 0 ? problem.segment : s.T;
   const int64_t segments = ceil_div(s.T, segment), border = s.B * (s.P + (C::lstm ? s.H : 0));

@@ -89,7 +89,8 @@ const Engine &engine() {
 
 int32_t usable(int32_t threads) {
 #ifdef _OPENMP
-  return forked.load(std::memory_order_relaxed) || threads < 1 ? 1 : threads;
+  if (forked.load(std::memory_order_relaxed) || threads < 1) return 1;
+  return threads < rnnkit::MOST_THREADS ? threads : rnnkit::MOST_THREADS;
 #else
   (void)threads;
   return 1;
@@ -280,7 +281,8 @@ struct rnnkit_stream {
   void *handle;
 };
 
-rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences) {
+rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences,
+                                 int32_t threads) {
   if (count < 1 || sequences < 1) return nullptr;
   for (int64_t i = 0; i < count; ++i) {
     rnnkit_problem problem = {};
@@ -292,14 +294,15 @@ rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count, int6
   rnnkit_stream *stream = static_cast<rnnkit_stream *>(std::malloc(sizeof(rnnkit_stream)));
   if (stream == nullptr) return nullptr;
   stream->engine = &engine();
-  stream->handle = stream->engine->stream_new(layers, count, sequences);
+  stream->handle = stream->engine->stream_new(layers, count, sequences, usable(threads));
   if (stream->handle != nullptr) return stream;
   std::free(stream);
   return nullptr;
 }
 
-int rnnkit_stream_step(rnnkit_stream *stream, int64_t sequences, const void *x, void *h, void *c) {
-  return stream->engine->stream_step(stream->handle, sequences, x, h, c);
+int rnnkit_stream_step(rnnkit_stream *stream, int64_t sequences, const void *x, void *h, void *c,
+                       int32_t threads) {
+  return stream->engine->stream_step(stream->handle, sequences, x, h, c, usable(threads));
 }
 
 void rnnkit_stream_free(rnnkit_stream *stream) {

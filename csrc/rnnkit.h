@@ -113,14 +113,14 @@ typedef struct {
   int64_t input_size, hidden_size, proj_size;
   rnnkit_weights weights;
 } rnnkit_layer;
-/* NULL: no memory or a bad size. sequences: the most that a step will take. */
+/* NULL: no memory or a bad size. sequences, threads: the most that a step will take. */
 RNNKIT_API rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count,
-                                            int64_t sequences);
+                                            int64_t sequences, int32_t threads);
 /* One step of `sequences` sequences, without allocating: x (B, I); h (L, B, P) and c (L, B, H) (NULL
  * but for an LSTM) are read and overwritten. The output is the last layer's h. The bits are those
  * of rnnkit_forward. */
 RNNKIT_API int rnnkit_stream_step(rnnkit_stream *stream, int64_t sequences, const void *x, void *h,
-                                  void *c);
+                                  void *c, int32_t threads);
 RNNKIT_API void rnnkit_stream_free(rnnkit_stream *stream);
 
 /* The instruction sets that this library holds and this machine runs, best first: "avx512,avx2,portable". */

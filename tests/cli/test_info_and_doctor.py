@@ -8,6 +8,7 @@ import pytest
 import rnnkit
 from rnnkit import archive
 from rnnkit.cli import doctor
+from rnnkit.kernels import library
 
 
 def test_info_describes_a_model_without_reading_its_tensors(run, models, monkeypatch):
@@ -69,6 +70,69 @@ def test_doctor_says_what_to_do_for_what_is_missing(run, monkeypatch):
     assert "optional emoji: missing" in result.out
     assert "advice: pip install 'rnnkit[parquet]' for reading Parquet files" in result.out
     assert "advice: pip install 'rnnkit[samples]' for rnnkit demo (missing: emoji)" in result.out
+
+
+def test_doctor_finds_the_native_library(run):
+    if library.load() is None:
+        pytest.skip(f"no native library: {library.problem()}")
+    native = json.loads(run("doctor", "--json").out)["native"]
+    assert native["library"] == str(library.find())
+    assert native["instruction set"] in native["instruction sets available"].split(", ")
+    assert native["instruction sets available"].endswith("portable")
+    assert native["threads"] is library.has_threads()
+    assert f"native instruction set: {library.isa()}\n" in run("doctor").out
+
+
+@pytest.fixture
+def loading_afresh(monkeypatch):
+    """Look for the native library anew, in the test and after it."""
+    for name in ("RNNKIT_LIBRARY", "RNNKIT_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(library, "_load", library._load.__wrapped__)
+
+
+def test_doctor_says_how_to_get_a_native_library_that_was_not_built(
+    run, monkeypatch, loading_afresh
+):
+    monkeypatch.setattr(library, "find", lambda: None)
+    result = run("doctor")
+    assert result.code == 0
+    assert "native library: missing\n" in result.out
+    assert "native problem: rnnkit was installed without its native library" in result.out
+    assert "advice: for native kernels install a C++17 compiler (Debian: apt" in result.out
+
+
+def test_doctor_says_why_a_native_library_cannot_be_loaded(
+    run, monkeypatch, loading_afresh, tmp_path
+):
+    broken = tmp_path / "librnnkit_native.so"
+    broken.write_text("not a library")
+    monkeypatch.setattr(library, "find", lambda: broken)
+    result = run("doctor")
+    assert result.code == 0
+    assert f"native library: {broken}\n" in result.out
+    assert "cannot be loaded" in result.out
+    assert "pip install --force-reinstall --no-deps ." in result.out
+
+
+def test_doctor_tells_that_the_environment_names_a_library_that_is_not_there(
+    run, monkeypatch, loading_afresh, tmp_path
+):
+    monkeypatch.setenv("RNNKIT_LIBRARY", str(tmp_path / "nowhere.so"))
+    result = run("doctor")
+    assert result.code == 0
+    assert f"advice: RNNKIT_LIBRARY={tmp_path / 'nowhere.so'} is no file" in result.out
+
+
+def test_doctor_tells_that_the_environment_names_an_unknown_instruction_set(
+    run, monkeypatch, loading_afresh
+):
+    if library.find() is None:
+        pytest.skip("no native library")
+    monkeypatch.setenv("RNNKIT_ISA", "avx1024")
+    result = run("doctor")
+    assert result.code == 0
+    assert "advice: RNNKIT_ISA='avx1024' is not known" in result.out
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])

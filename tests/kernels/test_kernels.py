@@ -12,72 +12,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnkit import kernels
 from rnnkit.errors import OptionError
-from rnnkit.kernels import GATES, State, Weights
-from rnnkit.packed import Layout
-
-CASES = [*((mode, 0) for mode in GATES), ("LSTM", 2)]
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
-
-
-class Problem:
-    """One layer and direction: input, state, weights, and what to multiply the results by."""
-
-    def __init__(
-        self,
-        mode: str,
-        lengths: list[int],
-        *,
-        proj_size: int = 0,
-        bias: bool = True,
-        input_size: int = 3,
-        hidden_size: int = 4,
-        dtype: torch.dtype = torch.float64,
-    ) -> None:
-        def leaf(*shape: int) -> torch.Tensor:
-            return (torch.randn(shape, dtype=dtype) / 2).requires_grad_()
-
-        rows, output_size = GATES[mode] * hidden_size, proj_size or hidden_size
-        self.mode, self.layout = mode, Layout(sorted(lengths, reverse=True))
-        self.data = leaf(self.layout.num_rows, input_size)
-        sizes = (output_size, hidden_size) if mode == "LSTM" else (output_size,)
-        self.state: State = tuple(leaf(len(lengths), size) for size in sizes)
-        self.weights = Weights(
-            leaf(rows, input_size),
-            leaf(rows, output_size),
-            leaf(rows) if bias else None,
-            leaf(rows) if bias else None,
-            leaf(proj_size, hidden_size) if proj_size else None,
-        )
-
-    @property
-    def leaves(self) -> list[torch.Tensor]:
-        return [self.data, *self.state, *(w for w in self.weights if w is not None)]
-
-    def run(self, kernel: str, *, reverse: bool, need_state: bool = True) -> list[torch.Tensor]:
-        with kernels.use_kernel(kernel):
-            output, state = kernels.run(
-                self.mode,
-                self.data,
-                self.layout,
-                self.state,
-                self.weights,
-                reverse=reverse,
-                need_state=need_state,
-            )
-        return [output, *state]
-
-    def with_gradients(self, results: list[torch.Tensor]) -> list[torch.Tensor]:
-        generator = torch.Generator().manual_seed(7)
-        loss = sum(
-            (r * torch.randn(r.shape, generator=generator, dtype=r.dtype)).sum() for r in results
-        )
-        assert isinstance(loss, torch.Tensor)
-        return [*results, *torch.autograd.grad(loss, self.leaves)]
-
-
-def assert_same(given: list[torch.Tensor], expected: list[torch.Tensor], tolerance: float) -> None:
-    for a, b in zip(given, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+from rnnkit.kernels import GATES, Padded, Weights, library
+from tests.kernels.cases import CASES, FAST, KERNELS, TOLERANCE, Problem, assert_same
 
 
 def torch_results(problem: Problem, *, reverse: bool) -> list[torch.Tensor]:
@@ -100,7 +36,7 @@ def torch_results(problem: Problem, *, reverse: bool) -> list[torch.Tensor]:
     parameters = dict(zip(names, weights, strict=True))
     # The direction that is not looked at starts from the same state.
     state = tuple(torch.stack([s, s]) for s in problem.state)
-    packed = PackedSequence(problem.data, problem.layout.batch_sizes)
+    packed = PackedSequence(problem.data, problem.form.batch_sizes)
     hx = state if problem.mode == "LSTM" else state[0]
     output, final = torch.func.functional_call(module, parameters, (packed, hx))
     final = final if problem.mode == "LSTM" else (final,)
@@ -120,16 +56,23 @@ def test_reference_equals_torch_in_outputs_states_and_gradients(
     assert_same(given, expected, 1e-9)
 
 
+@pytest.mark.parametrize("kernel", FAST)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("lengths", [[7, 7, 4, 2, 1], [3, 3], [1], [1, 1]])
 @pytest.mark.parametrize(("mode", "proj_size"), CASES)
 def test_fast_kernel_equals_the_reference_in_outputs_states_and_gradients(
-    mode: str, proj_size: int, lengths: list[int], bias: bool, reverse: bool, dtype: torch.dtype
+    mode: str,
+    proj_size: int,
+    lengths: list[int],
+    bias: bool,
+    reverse: bool,
+    dtype: torch.dtype,
+    kernel: str,
 ) -> None:
     problem = Problem(mode, lengths, proj_size=proj_size, bias=bias, dtype=dtype)
-    given = problem.with_gradients(problem.run("torch", reverse=reverse))
+    given = problem.with_gradients(problem.run(kernel, reverse=reverse))
     expected = problem.with_gradients(problem.run("reference", reverse=reverse))
     assert_same(given, expected, TOLERANCE[dtype])
 
@@ -148,9 +91,29 @@ def test_fast_kernel_equals_the_reference_for_any_lengths_and_sizes(
     problem = Problem(
         case[0], lengths, proj_size=case[1], input_size=input_size, hidden_size=hidden_size
     )
-    given = problem.with_gradients(problem.run("torch", reverse=reverse))
     expected = problem.with_gradients(problem.run("reference", reverse=reverse))
-    assert_same(given, expected, 1e-9)
+    assert_same(problem.with_gradients(problem.run("torch", reverse=reverse)), expected, 1e-9)
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("lengths", [[2, 4, 1, 4], [4, 4]])
+@pytest.mark.parametrize(("mode", "proj_size"), CASES)
+def test_a_padded_batch_gives_what_its_packed_rows_give(
+    mode: str, proj_size: int, lengths: list[int], kernel: str, steps: int
+) -> None:
+    padded = Problem(mode, lengths, steps=steps, proj_size=proj_size)
+    packed = Problem(mode, lengths, proj_size=proj_size)
+    layout, packed.weights = padded.form.layout(steps, len(lengths)), padded.weights
+    for reverse in (False, True):
+        packed.data = padded.form.pack(padded.data)
+        packed.state = tuple(s[layout.order] for s in padded.state)
+        output, *state = padded.run(kernel, reverse=reverse)
+        rows, *sorted_state = packed.run("reference", reverse=reverse)
+        expected = [padded.form.unpack(rows, *output.shape[:2])]
+        expected += [s[layout.inverse] for s in sorted_state]
+        given = padded.with_gradients([output, *state])
+        assert_same(given, padded.with_gradients(expected), 1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -164,7 +127,7 @@ def test_lstm_holds_its_cell_exactly_through_long_padding(dtype: torch.dtype) ->
     torch.testing.assert_close(given, expected, rtol=TOLERANCE[dtype] / 10, atol=0)
 
 
-@pytest.mark.parametrize("kernel", kernels.available())
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(("mode", "proj_size"), CASES)
 def test_gradients_pass_gradcheck(mode: str, proj_size: int, reverse: bool, kernel: str) -> None:
@@ -179,7 +142,7 @@ def test_gradients_pass_gradcheck(mode: str, proj_size: int, reverse: bool, kern
     assert torch.autograd.gradcheck(function, tuple(problem.leaves))
 
 
-@pytest.mark.parametrize("kernel", kernels.available())
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("lengths", [[4, 2], [3, 3]])
 @pytest.mark.parametrize("mode", GATES)
 def test_leaving_the_state_out_changes_nothing_else(
@@ -193,11 +156,12 @@ def test_leaving_the_state_out_changes_nothing_else(
         assert_same(without, full[:2], 1e-12)
 
 
+@pytest.mark.parametrize("kernel", FAST)
 @pytest.mark.parametrize("mode", GATES)
-def test_fast_kernel_leaves_its_input_alone_and_runs_backward_twice(mode: str) -> None:
+def test_fast_kernel_leaves_its_input_alone_and_runs_backward_twice(mode: str, kernel: str) -> None:
     problem = Problem(mode, [3, 1])
     before = [leaf.detach().clone() for leaf in problem.leaves]
-    output = problem.run("torch", reverse=False)[0]
+    output = problem.run(kernel)[0]
     first = torch.autograd.grad(output.sum(), problem.leaves, retain_graph=True)
     second = torch.autograd.grad(output.sum(), problem.leaves)
     assert all(torch.equal(a, b) for a, b in zip(before, problem.leaves, strict=True))
@@ -216,12 +180,49 @@ def test_reference_can_be_differentiated_twice(mode: str) -> None:
 
 def test_the_environment_chooses_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RNNKIT_KERNEL", raising=False)
-    assert kernels.kernel_for("GRU") == "torch"
+    assert kernels.kernel_for("GRU") == kernels.available()[0]
     monkeypatch.setenv("RNNKIT_KERNEL", "reference")
     assert kernels.kernel_for("GRU") == "reference"
     with kernels.use_kernel("torch"):
         assert kernels.kernel_for("GRU") == "torch"
     assert kernels.kernel_for("GRU") == "reference"
+
+
+def test_what_the_native_kernel_cannot_take_goes_to_torchs() -> None:
+    for dtype, device in ((torch.bfloat16, "cpu"), (torch.float16, "cpu"), (torch.float32, "meta")):
+        assert kernels.kernel_for("LSTM", dtype=dtype, device=device) == "torch"
+    data, weight = torch.ones(2, 1, 1).bfloat16(), torch.ones(1, 1).bfloat16()
+    output, _ = kernels.run("RNN_RELU", data, Padded(), None, Weights(weight, weight))
+    assert output.flatten().tolist() == [1.0, 2.0]
+
+
+def test_forcing_the_native_kernel_where_it_cannot_run_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with kernels.use_kernel("native"):
+        with pytest.raises(OptionError, match=r"kernel='native' .* torch.bfloat16"):
+            kernels.kernel_for("GRU", dtype=torch.bfloat16)
+        with pytest.raises(OptionError, match="'meta', and it runs on the CPU"):
+            kernels.kernel_for("GRU", device="meta")
+        monkeypatch.setattr(library, "problem", lambda: "there is none: install it.")
+        with pytest.raises(OptionError, match="cannot run here: there is none: install it"):
+            kernels.kernel_for("GRU")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("mode", GATES)
+def test_under_autocast_the_recurrence_is_in_float32(mode: str, kernel: str) -> None:
+    problem = Problem(mode, [3, 1, 2], steps=3, dtype=torch.float32)
+    low = problem.to(torch.bfloat16)
+    expected = low.to(torch.float32).run(kernel)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        given = low.run(kernel)
+        assert_same(low.with_gradients(given)[: len(given)], expected, 1e-6)
+    problem.weights = Weights(*(None if w is None else w.float() for w in low.weights))
+    problem.data, problem.state = low.data, low.state
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert_same(problem.run(kernel), expected, 1e-6)
+    assert all(tensor.dtype == torch.float32 for tensor in given)
 
 
 def test_the_kernel_named_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from rnnkit.cells.init import initialize_
 from rnnkit.cells.layers import GRU, LSTM, RNN
+from rnnkit.cells.linear import Linear
 from rnnkit.cells.single import GRUCell, LSTMCell, RNNCell
+from rnnkit.cells.stream import Stream
 from rnnkit.cells.weights import from_keras, to_keras
 
 __all__ = [
@@ -11,7 +13,9 @@ __all__ = [
     "RNN",
     "GRUCell",
     "LSTMCell",
+    "Linear",
     "RNNCell",
+    "Stream",
     "from_keras",
     "initialize_",
     "to_keras",

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, ShapeError
-from rnnkit.packed import Layout
 
-__all__ = ["check_input", "check_rate", "check_size", "check_state", "layout_of"]
+__all__ = ["Lengths", "check_input", "check_rate", "check_size", "check_state", "lengths_of"]
+
+Lengths = Sequence[int] | np.ndarray | Tensor
+
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def check_size(cell: str, name: str, value: object, *, least: int = 1) -> None:
@@ -38,7 +41,7 @@ def check_input(cell: str, x: Tensor, weight_ih: Tensor) -> None:
             f"input_size={input_size}. Pass the embedded input, or build "
             f"{cell}(input_size={features})."
         )
-    if x.dtype != weight_ih.dtype:
+    if x.dtype != weight_ih.dtype and not _casts():
         raise ShapeError(
             f"{cell}: input is {x.dtype} but the weights are {weight_ih.dtype}. Convert one of "
             f"them: input.to({weight_ih.dtype}), or the module.to({x.dtype})."
@@ -56,36 +59,37 @@ def check_state(
             f"{cell}: {name} has shape {tuple(state.shape)} but {shape} was expected. Carry the "
             f"state of the same sequences, or leave hx out to begin from zeros."
         )
-    if state.dtype != dtype:
+    if state.dtype != dtype and not _casts():
         raise ShapeError(
             f"{cell}: {name} is {state.dtype} but the input is {dtype}. "
             f"Convert it: {name}.to({dtype})."
         )
 
 
-def layout_of(
-    cell: str, lengths: Sequence[int] | np.ndarray | Tensor | None, steps: int, batch: int
-) -> Layout:
-    """The layout of a padded batch, all of its steps where no lengths are given."""
+def lengths_of(cell: str, lengths: Lengths | None, steps: int, batch: int) -> Tensor | None:
+    """The lengths of a padded batch as (B,) int64 on the CPU; None where none are given.
+
+    What they are is checked by the kernel, which reads them.
+    """
     if steps == 0 or batch == 0:
         raise ShapeError(
             f"{cell}: input has {steps} steps and {batch} sequences, but at least one of each "
             f"is needed."
         )
     if lengths is None:
-        return Layout(np.full(batch, steps))
-    given = lengths.cpu().numpy() if isinstance(lengths, Tensor) else np.asarray(lengths)
+        return None
+    given = lengths if isinstance(lengths, Tensor) else torch.tensor(lengths)
     if given.shape != (batch,):
         raise ShapeError(
-            f"{cell}: lengths has shape {given.shape} but input holds {batch} sequences. Pass one "
-            f"length for each; with batch_first=True input is (B, T, I), otherwise (T, B, I)."
+            f"{cell}: lengths has shape {tuple(given.shape)} but input holds {batch} sequences. "
+            f"Pass one length for each; with batch_first=True input is (B, T, I), otherwise "
+            f"(T, B, I)."
         )
-    if given.dtype.kind not in "iu":
+    if given.dtype not in WHOLE:
         raise ShapeError(f"{cell}: lengths is {given.dtype}, but whole numbers were expected.")
-    if given.max() > steps:
-        where = int(given.argmax())
-        raise ShapeError(
-            f"{cell}: lengths[{where}] is {int(given[where])} but input has only {steps} steps. "
-            f"With batch_first=True input is (B, T, I), otherwise (T, B, I)."
-        )
-    return Layout(given)
+    return given.to("cpu", torch.int64)
+
+
+def _casts() -> bool:
+    """Under autocast the recurrence is in float32 whatever it is given."""
+    return torch.is_autocast_enabled("cpu")

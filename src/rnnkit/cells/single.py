@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from rnnkit import kernels
 from rnnkit.cells.checks import check_input, check_size, check_state
 from rnnkit.errors import ShapeError, check_option
-from rnnkit.kernels import GATES, STEPS, State, Weights
+from rnnkit.kernels import GATES, State, Weights
 from rnnkit.packed import Packed
 
-__all__ = ["GRUCell", "LSTMCell", "RNNCell"]
+__all__ = ["Cell", "GRUCell", "LSTMCell", "RNNCell"]
 
 
-class _Cell(nn.Module):
+class Cell(nn.Module):
     """Parameters and checks of one step; a state is a tuple inside: (h,) or (h, c)."""
 
     state_names: tuple[str, ...] = ("hx",)
@@ -63,11 +63,13 @@ class _Cell(nn.Module):
             )
         check_input(name, x, self.weight_ih)
         shape = (*x.shape[:-1], self.hidden_size)
-        if state is None:
-            state = tuple(x.new_zeros(shape) for _ in self.state_names)
-        for state_name, given in zip(self.state_names, state, strict=True):
+        for state_name, given in zip(self.state_names, state or (), strict=False):
             check_state(name, state_name, given, shape, x.dtype)
-        return STEPS[self.mode](x, state, self._weights())
+        if x.dim() == 2:
+            return kernels.step(self.mode, x, state, self.weights())
+        state = None if state is None else tuple(s.unsqueeze(0) for s in state)
+        new = kernels.step(self.mode, x.unsqueeze(0), state, self.weights())
+        return tuple(s.squeeze(0) for s in new)
 
     def run(self, input: Packed, state: State) -> Packed:  # noqa: A002 - as in forward
         """All steps of a batch of sequences: what stepping gives, in one call.
@@ -77,11 +79,12 @@ class _Cell(nn.Module):
         """
         check_input(type(self).__name__, input.data, self.weight_ih)
         output, _ = kernels.run(
-            self.mode, input.data, input.layout, state, self._weights(), need_state=False
+            self.mode, input.data, input.layout, state, self.weights(), need_state=False
         )
         return input.with_data(output)
 
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
+        """The parameters."""
         return Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
     def extra_repr(self) -> str:
@@ -89,7 +92,7 @@ class _Cell(nn.Module):
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
-class RNNCell(_Cell):
+class RNNCell(Cell):
     """One step of an Elman network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu.
 
     The arguments are those of `torch.nn.RNNCell`. Called with x (B, I), or (I,), and h (B, H),
@@ -118,7 +121,7 @@ class RNNCell(_Cell):
         return self._step(input, None if hx is None else (hx,))[0]
 
 
-class GRUCell(_Cell):
+class GRUCell(Cell):
     """One step of a gated recurrent unit; the equations are those of `GRU`.
 
     The arguments are those of `torch.nn.GRUCell`; called as `RNNCell`.
@@ -142,7 +145,7 @@ class GRUCell(_Cell):
         return self._step(input, None if hx is None else (hx,))[0]
 
 
-class LSTMCell(_Cell):
+class LSTMCell(Cell):
     """One step of a long short-term memory; the equations are those of `LSTM`.
 
     The arguments are those of `torch.nn.LSTMCell`. Called with x (B, I), or (I,), and the pair

@@ -25,6 +25,13 @@ OPTIONAL = {
     "jupyterlab-language-pack-ko-KR": ("samples", "rnnkit demo"),
 }
 
+# What brings the native library back, whether it was never built or cannot be loaded.
+_REBUILD = (
+    "for native kernels install a C++17 compiler (Debian: apt install g++; "
+    "macOS: xcode-select --install), then, in rnnkit's sources, "
+    "pip install --force-reinstall --no-deps ."
+)
+
 
 def doctor(*, as_json: bool) -> None:
     """Print what was found, and advice."""
@@ -46,17 +53,19 @@ def examine() -> dict[str, Any]:
     """The state of this installation, as plain JSON."""
     packages = {name: _version(name) for name in REQUIRED}
     optional = {name: _version(name) for name in OPTIONAL}
+    native = _native()
     return {
         "rnnkit": _version("rnnkit"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         **_torch(),
+        "native": native,
         "terminal encoding": getattr(sys.stdout, "encoding", None),
         "locale encoding": locale.getpreferredencoding(False),
         "package": packages,
         "optional": optional,
-        "advice": _advice(packages, optional),
+        "advice": _advice(packages, optional, native),
     }
 
 
@@ -75,21 +84,48 @@ def _torch() -> dict[str, Any]:
         return {"torch error": str(error).splitlines()[0]}
     from rnnkit.kernels import GATES, available, kernel_for
 
-    try:
-        kernels = {mode: kernel_for(mode) for mode in GATES}
-    except OptionError as error:
-        kernels = {"error": str(error)}
-    return {
+    found: dict[str, Any] = {
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "kernels available": ", ".join(available()),
-        "kernel": kernels,
+    }
+    try:
+        found["kernels available"] = ", ".join(available())
+        found["kernel"] = {mode: kernel_for(mode) for mode in GATES}
+    except OptionError as error:
+        found["kernel"] = {"error": str(error)}
+    return found
+
+
+def _native() -> dict[str, Any]:
+    """The native library: where it is and what it runs on, or why it does not run."""
+    try:
+        from rnnkit.kernels import library
+    except (ImportError, OSError):  # torch's own problem, which _torch tells
+        return {}
+    path = library.find()
+    found: dict[str, Any] = {"library": None if path is None else str(path)}
+    try:
+        problem = library.problem()
+    except OptionError as error:  # RNNKIT_ISA
+        problem = str(error)
+    if problem is not None:
+        return {**found, "problem": problem}
+    return {
+        **found,
+        "instruction set": library.isa(),
+        "instruction sets available": ", ".join(library.isas()),
+        "threads": library.has_threads(),
     }
 
 
-def _advice(packages: dict[str, str | None], optional: dict[str, str | None]) -> list[str]:
+def _advice(
+    packages: dict[str, str | None], optional: dict[str, str | None], native: dict[str, Any]
+) -> list[str]:
     missing = [name for name, found in packages.items() if found is None]
     advice = [f"pip install {' '.join(missing)}: rnnkit does not run without"] if missing else []
+    if "problem" in native:
+        chosen = any(os.environ.get(name) for name in ("RNNKIT_LIBRARY", "RNNKIT_ISA"))
+        advice.append(native["problem"] if chosen else _REBUILD)
     extras: dict[str, list[str]] = {}
     for name, found in optional.items():
         if found is None:

@@ -1,7 +1,29 @@
 """The recurrences themselves: the equations, faster ways to run them, and the choice of one."""
 
-from rnnkit.kernels.dispatch import available, kernel_for, run, use_kernel
-from rnnkit.kernels.interface import GATES, State, Weights
+from rnnkit.kernels.dispatch import available, kernel_for, run, step, use_kernel
+from rnnkit.kernels.interface import GATES, Form, Padded, State, Weights
+from rnnkit.kernels.library import use_isa
+from rnnkit.kernels.linear import linear
 from rnnkit.kernels.reference import STEPS
+from rnnkit.kernels.stepping import Stepper, stepper
+from rnnkit.kernels.tracing import Trace, trace
 
-__all__ = ["GATES", "STEPS", "State", "Weights", "available", "kernel_for", "run", "use_kernel"]
+__all__ = [
+    "GATES",
+    "STEPS",
+    "Form",
+    "Padded",
+    "State",
+    "Stepper",
+    "Trace",
+    "Weights",
+    "available",
+    "kernel_for",
+    "linear",
+    "run",
+    "step",
+    "stepper",
+    "trace",
+    "use_isa",
+    "use_kernel",
+]

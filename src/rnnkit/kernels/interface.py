@@ -9,21 +9,40 @@ output: (N, H), row by row as data; final_state: each sequence's state when it h
 through, as `state`. `reverse` reads each sequence from its own last step to its first.
 With `need_state=False` an LSTM's c_n is left out of the final state; h_n is always there.
 Gate order is PyTorch's: LSTM i, f, g, o; GRU r, z, n, with the reset after the product.
+
+The native kernel also takes padded tensors (`Padded`) as they are; for the others
+`rnnkit.kernels.dispatch` packs them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from rnnkit.errors import ShapeError
 from rnnkit.packed import Layout
 
-__all__ = ["GATES", "Kernel", "State", "Weights", "walk"]
+__all__ = [
+    "GATES",
+    "LOW_PRECISION",
+    "Form",
+    "Kernel",
+    "Padded",
+    "State",
+    "Weights",
+    "in_float32",
+    "walk",
+    "zero_state",
+]
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 """The modes, and how many gates (blocks of rows in a weight) each has."""
+
+LOW_PRECISION = (torch.bfloat16, torch.float16)
+"""What autocast makes of a network's other layers; a recurrence under it is in float32."""
 
 State = tuple[Tensor, ...]
 
@@ -42,6 +61,60 @@ class Weights(NamedTuple):
     weight_hr: Tensor | None = None
 
 
+class Padded:
+    """The other form of a batch: data (T, B, F), its sequences in the caller's order.
+
+    lengths: (B,) int64 on the CPU, the valid steps of each, counted from the beginning; None: all.
+
+    >>> form = Padded(torch.tensor([1, 2]))
+    >>> rows = form.pack(torch.tensor([[[1.0], [2.0]], [[0.0], [3.0]]]))
+    >>> rows.flatten().tolist(), form.unpack(rows, 2, 2).flatten().tolist()
+    ([2.0, 1.0, 3.0], [1.0, 2.0, 0.0, 3.0])
+    """
+
+    def __init__(self, lengths: Tensor | None = None) -> None:
+        self.lengths = lengths
+        self._arranged: tuple[Layout, Tensor | None] | None = None
+
+    def layout(self, steps: int, sequences: int) -> Layout:
+        """The same sequences packed; raises ShapeError for a length below 1 or above `steps`."""
+        return self._arrange(steps, sequences)[0]
+
+    def pack(self, data: Tensor) -> Tensor:
+        """(T, B, F) -> (N, F)."""
+        _, rows = self._arrange(*data.shape[:2])
+        flat = data.flatten(0, 1)
+        return flat if rows is None else flat.index_select(0, rows)
+
+    def unpack(self, data: Tensor, steps: int, sequences: int) -> Tensor:
+        """(N, F) -> (T, B, F), zeros at padding."""
+        _, rows = self._arrange(steps, sequences)
+        if rows is not None:
+            zeros = data.new_zeros(steps * sequences, data.shape[1])
+            data = zeros.index_copy(0, rows, data)
+        return data.reshape(steps, sequences, -1)
+
+    def _arrange(self, steps: int, sequences: int) -> tuple[Layout, Tensor | None]:
+        """The layout, and each packed row's place among the padded ones; None: the same place."""
+        if self._arranged is None:
+            lengths = torch.full((sequences,), steps) if self.lengths is None else self.lengths
+            layout = Layout(lengths.numpy())
+            if layout.num_steps > steps:
+                where = int(lengths.argmax())
+                raise ShapeError(
+                    f"lengths[{where}] is {int(lengths[where])} but input has only {steps} steps. "
+                    f"With batch_first=True input is (B, T, I), otherwise (T, B, I)."
+                )
+            rows = None
+            if layout.num_rows < steps * sequences:
+                rows = layout.step_of_row * sequences + layout.order[layout.sequence_of_row]
+            self._arranged = layout, rows
+        return self._arranged
+
+
+Form = Layout | Padded
+
+
 class Kernel(Protocol):
     """The signature of every kernel; see the module's docstring."""
 
@@ -56,6 +129,20 @@ class Kernel(Protocol):
         reverse: bool,
         need_state: bool,
     ) -> tuple[Tensor, State]: ...
+
+
+def in_float32(value: Any) -> Any:
+    """A tensor of low precision as float32; anything else as it is."""
+    low = isinstance(value, Tensor) and value.dtype in LOW_PRECISION
+    return value.float() if low else value
+
+
+def zero_state(mode: str, like: Tensor, sequences: int, weights: Weights) -> State:
+    """h_0 (B, P), and for an LSTM c_0 (B, H), of zeros."""
+    h_0 = like.new_zeros(sequences, weights.weight_hh.shape[1])
+    if mode != "LSTM":
+        return (h_0,)
+    return h_0, like.new_zeros(sequences, weights.weight_hh.shape[0] // GATES[mode])
 
 
 def walk(layout: Layout, *, reverse: bool) -> Iterator[tuple[int, slice, int]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnkit.kernels.interface import State, Weights, walk
 from rnnkit.packed import Layout
 
-__all__ = ["STEPS", "gru_step", "lstm_step", "relu_step", "run", "tanh_step"]
+__all__ = ["STEPS", "gates", "gru_step", "lstm_step", "relu_step", "run", "tanh_step"]
 
 
 def tanh_step(x: Tensor, state: State, weights: Weights) -> State:
@@ -37,10 +37,7 @@ def gru_step(x: Tensor, state: State, weights: Weights) -> State:
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn)) ;  h' = (1 - z) * n + z * h
     """
     h = state[0]
-    x_r, x_z, x_n = _from_input(x, weights).chunk(3, dim=-1)
-    h_r, h_z, h_n = _from_hidden(h, weights).chunk(3, dim=-1)
-    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-    n = torch.tanh(x_n + r * h_n)
+    _, z, n = _gru_gates(x, h, weights)
     return ((1 - z) * n + z * h,)
 
 
@@ -51,10 +48,9 @@ def lstm_step(x: Tensor, state: State, weights: Weights) -> State:
     c' = f * c + i * g ;  h' = o * tanh(c'), times W_hr if there is a projection (Sak et al. 2014)
     """
     h, c = state
-    gates = _from_input(x, weights) + _from_hidden(h, weights)
-    i, f, g, o = gates.chunk(4, dim=-1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    h = torch.sigmoid(o) * torch.tanh(c)
+    i, f, g, o = _lstm_gates(x, h, weights)
+    c = f * c + i * g
+    h = o * torch.tanh(c)
     return (h if weights.weight_hr is None else F.linear(h, weights.weight_hr)), c
 
 
@@ -64,6 +60,15 @@ STEPS: dict[str, Callable[[Tensor, State, Weights], State]] = {
     "GRU": gru_step,
     "LSTM": lstm_step,
 }
+
+
+def gates(mode: str, x: Tensor, h: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """The gates of a step by name, (B, H) each: LSTM i, f, g, o; GRU r, z, n; none of an RNN."""
+    if mode == "LSTM":
+        return dict(zip("ifgo", _lstm_gates(x, h, weights), strict=True))
+    if mode == "GRU":
+        return dict(zip("rzn", _gru_gates(x, h, weights), strict=True))
+    return {}
 
 
 def run(
@@ -93,6 +98,18 @@ def run(
     parts = zip(current, *reversed(finished), strict=True)
     final = tuple(torch.cat(part) for part in parts)
     return torch.cat(outputs), final if need_state else final[:1]
+
+
+def _gru_gates(x: Tensor, h: Tensor, weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
+    x_r, x_z, x_n = _from_input(x, weights).chunk(3, dim=-1)
+    h_r, h_z, h_n = _from_hidden(h, weights).chunk(3, dim=-1)
+    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+    return r, z, torch.tanh(x_n + r * h_n)
+
+
+def _lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    i, f, g, o = (_from_input(x, weights) + _from_hidden(h, weights)).chunk(4, dim=-1)
+    return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
 
 
 def _from_input(x: Tensor, weights: Weights) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnnkit.cells import GRU, LSTM, RNN, initialize_
+from rnnkit.cells import GRU, LSTM, RNN, Linear, initialize_
 from rnnkit.errors import check_option
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.packed import Packed
@@ -96,7 +96,7 @@ class WindowEncoder(nn.Module):
         self.dropout = LockedDropout(dropout)
         width = before + 1 + after
         self.layers = nn.ModuleList(
-            nn.Linear(hidden_size if layer else width * input_size, hidden_size)
+            Linear(hidden_size if layer else width * input_size, hidden_size)
             for layer in range(num_layers)
         )
 
@@ -114,8 +114,13 @@ class WindowEncoder(nn.Module):
 
 
 def mean_of_steps(x: Packed) -> Tensor:
-    """(N, F) -> (B, F), sorted order."""
-    return x.layout.pad(x.data).sum(dim=0) / x.layout.lengths[:, None]
+    """(N, F) -> (B, F), sorted order.
+
+    Each sequence's steps are added in their order, so that its last bits do not depend on how long
+    the others are.
+    """
+    zeros = x.data.new_zeros(x.layout.num_sequences, x.data.shape[-1])
+    return zeros.index_add(0, x.layout.sequence_of_row, x.data) / x.layout.lengths[:, None]
 
 
 def windows(x: Packed, *, before: int, after: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rnnkit.cells import Linear
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
@@ -32,7 +33,7 @@ class ClassifierNetwork(nn.Module):
         super().__init__()
         self.embedding, self.body = embedding, body
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(body.output_size, num_classes)
+        self.head = Linear(body.output_size, num_classes)
 
     def forward(self, x: Packed) -> Tensor:
         """x: (N, C) ids or (N, F) numbers -> (B, K) logits in the caller's order."""
@@ -55,7 +56,7 @@ class TaggerNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding, self.encoder = embedding, encoder
-        self.head = nn.Linear(encoder.output_size, num_classes)
+        self.head = Linear(encoder.output_size, num_classes)
 
     def forward(
         self, x: Packed, characters: Packed | None = None, spelling: Tensor | None = None

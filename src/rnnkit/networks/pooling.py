@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rnnkit.cells import Linear
 from rnnkit.errors import check_option
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, mean_of_steps
 from rnnkit.packed import Packed
@@ -52,7 +53,7 @@ class FixedWindow(nn.Module):
     ) -> None:
         super().__init__()
         self.steps, self.output_size = steps, hidden_size
-        self.hidden = nn.Linear(steps * input_size, hidden_size)
+        self.hidden = Linear(steps * input_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Packed) -> Tensor:

@@ -1,0 +1,262 @@
+"""The native library: where it is, how it is loaded, and the C interface as ctypes sees it.
+
+Looked for when it is first wanted, never compiled or fetched: $RNNKIT_LIBRARY if that is set, else
+the folders of this package. torch is imported before, so that the library shares torch's pool of
+threads. $RNNKIT_ISA chooses the instruction set. Structures and signatures mirror csrc/rnnkit.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnkit.errors import MissingDependencyError, check_option
+
+__all__ = [
+    "BAD_BATCH_SIZES",
+    "BAD_LENGTH",
+    "DTYPES",
+    "MODES",
+    "NO_MEMORY",
+    "OK",
+    "LayerSpec",
+    "Problem",
+    "Rows",
+    "WeightPointers",
+    "find",
+    "has_threads",
+    "isa",
+    "isas",
+    "load",
+    "peak_flops",
+    "problem",
+    "required",
+    "use_isa",
+]
+
+LIBRARY_VARIABLE, ISA_VARIABLE = "RNNKIT_LIBRARY", "RNNKIT_ISA"
+FILE_NAMES = ("librnnkit_native.so", "librnnkit_native.dylib", "rnnkit_native.dll")
+ABI = 1
+
+MODES = {"RNN_TANH": 0, "RNN_RELU": 1, "GRU": 2, "LSTM": 3}
+DTYPES = {torch.float32: 0, torch.float64: 1}
+OK, BAD_SIZE, BAD_LENGTH, BAD_BATCH_SIZES, NO_MEMORY = range(5)
+
+
+class Problem(ctypes.Structure):
+    """`rnnkit_problem`."""
+
+    _fields_ = [
+        ("mode", c_int32),
+        ("dtype", c_int32),
+        ("reverse", c_int32),
+        ("threads", c_int32),
+        ("input_size", c_int64),
+        ("hidden_size", c_int64),
+        ("proj_size", c_int64),
+        ("steps", c_int64),
+        ("sequences", c_int64),
+        ("lengths", c_void_p),
+        ("batch_sizes", c_void_p),
+        ("segment", c_int64),
+        ("where", c_int64),
+    ]
+
+
+class WeightPointers(ctypes.Structure):
+    """`rnnkit_weights`, and `rnnkit_weight_grads`."""
+
+    _fields_ = [
+        ("weight_ih", c_void_p),
+        ("weight_hh", c_void_p),
+        ("bias_ih", c_void_p),
+        ("bias_hh", c_void_p),
+        ("weight_hr", c_void_p),
+    ]
+
+
+class Rows(ctypes.Structure):
+    """`rnnkit_rows`."""
+
+    _fields_ = [("data", c_void_p), ("step", c_int64), ("row", c_int64)]
+
+
+class LayerSpec(ctypes.Structure):
+    """`rnnkit_layer`."""
+
+    _fields_ = [
+        ("mode", c_int32),
+        ("dtype", c_int32),
+        ("input_size", c_int64),
+        ("hidden_size", c_int64),
+        ("proj_size", c_int64),
+        ("weights", WeightPointers),
+    ]
+
+
+_PROBLEM, _WEIGHTS = POINTER(Problem), POINTER(WeightPointers)
+
+# For each function, what it gives and what it takes.
+_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "rnnkit_forward": (
+        c_int,
+        [_PROBLEM, _WEIGHTS, Rows, c_void_p, c_void_p, Rows, *[c_void_p] * 4],
+    ),
+    "rnnkit_backward": (
+        c_int,
+        [
+            *[_PROBLEM, _WEIGHTS, Rows, c_void_p, c_void_p, Rows, c_void_p, c_void_p],
+            *[Rows, c_void_p, c_void_p, Rows, c_void_p, c_void_p, _WEIGHTS],
+        ],
+    ),
+    "rnnkit_reserve_width": (c_int64, [c_int32, c_int64]),
+    "rnnkit_segment_steps": (c_int64, [_PROBLEM, c_int64]),
+    "rnnkit_linear": (
+        c_int,
+        [
+            *[c_int32, c_int32, c_int64, c_int64, c_int64],
+            *[c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_int64],
+        ],
+    ),
+    "rnnkit_stream_new": (c_void_p, [POINTER(LayerSpec), c_int64, c_int64, c_int32]),
+    "rnnkit_stream_step": (c_int, [c_void_p, c_int64, *[c_void_p] * 3, c_int32]),
+    "rnnkit_stream_free": (None, [c_void_p]),
+    "rnnkit_isas": (c_char_p, []),
+    "rnnkit_isa": (c_char_p, []),
+    "rnnkit_use_isa": (c_int, [c_char_p]),
+    "rnnkit_has_threads": (c_int, []),
+    "rnnkit_after_fork": (None, []),
+    "rnnkit_peak": (c_double, [c_int32, c_int32, c_double]),
+    "rnnkit_abi": (c_int32, []),
+}
+
+
+def find() -> Path | None:
+    """The file of the library: the one that RNNKIT_LIBRARY names, else the one beside this code."""
+    given = os.environ.get(LIBRARY_VARIABLE)
+    if given:
+        return Path(given) if Path(given).is_file() else None
+    # An editable installation has two folders: the source's and the built files'.
+    folders = [Path(folder) for folder in sys.modules[__package__].__path__]
+    files = (folder / name for folder in folders for name in FILE_NAMES)
+    return next((file for file in files if file.is_file()), None)
+
+
+def load() -> ctypes.CDLL | None:
+    """The library, ready to be called; None where there is none, and `problem` says why.
+
+    Raises OptionError if RNNKIT_ISA names an instruction set that this machine cannot run.
+    """
+    return _load()[0]
+
+
+def problem() -> str | None:
+    """Why there is no native library and what to do, in a sentence; None if there is one."""
+    return _load()[1]
+
+
+def required() -> ctypes.CDLL:
+    """The library; raises MissingDependencyError where there is none."""
+    library, reason = _load()
+    if library is None:
+        raise MissingDependencyError(reason)
+    return library
+
+
+@cache
+def _load() -> tuple[ctypes.CDLL | None, str | None]:
+    path = find()
+    if path is None:
+        given = os.environ.get(LIBRARY_VARIABLE)
+        if given:
+            return None, f"{LIBRARY_VARIABLE}={given} is no file: correct it, or unset it."
+        return None, (
+            "rnnkit was installed without its native library: install it again where there is a "
+            f"C++17 compiler, or set {LIBRARY_VARIABLE} to the library's file."
+        )
+    try:
+        library = ctypes.CDLL(str(path))
+        _declare(library)
+    except (OSError, AttributeError) as error:
+        return None, f"{path} cannot be loaded ({error}): install rnnkit again."
+    if library.rnnkit_abi() != ABI:
+        return None, (
+            f"{path} has interface {library.rnnkit_abi()} but this rnnkit needs {ABI}: install "
+            f"rnnkit again."
+        )
+    chosen = os.environ.get(ISA_VARIABLE)
+    if chosen:
+        _choose(library, ISA_VARIABLE, chosen)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=library.rnnkit_after_fork)
+    return library, None
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+
+
+# -- instruction sets and threads ---------------------------------------------------------------
+
+
+def isas() -> tuple[str, ...]:
+    """The instruction sets that the library holds and this machine runs, best first."""
+    library = load()
+    return () if library is None else _isas(library)
+
+
+def isa() -> str | None:
+    """The instruction set in use; None without the library."""
+    library = load()
+    return None if library is None else library.rnnkit_isa().decode()
+
+
+@contextmanager
+def use_isa(name: str) -> Iterator[None]:
+    """Use one instruction set inside, in all threads: for tests and benchmarks.
+
+    Raises OptionError for one that cannot run here, MissingDependencyError without the library.
+    """
+    library = required()
+    before = library.rnnkit_isa().decode()
+    _choose(library, "isa", name)
+    try:
+        yield
+    finally:
+        _choose(library, "isa", before)
+
+
+def has_threads() -> bool:
+    """Whether the library is there and its calls can use several threads."""
+    library = load()
+    return library is not None and bool(library.rnnkit_has_threads())
+
+
+def peak_flops(dtype: torch.dtype, threads: int, seconds: float) -> float:
+    """Floating-point operations a second of multiply-adds in registers: the machine's limit.
+
+    dtype: torch.float32 or torch.float64. seconds: how long to measure.
+    Raises MissingDependencyError without the library.
+    """
+    check_option("dtype", dtype, DTYPES)
+    return float(required().rnnkit_peak(DTYPES[dtype], threads, seconds))
+
+
+def _isas(library: ctypes.CDLL) -> tuple[str, ...]:
+    return tuple(library.rnnkit_isas().decode().split(","))
+
+
+def _choose(library: ctypes.CDLL, option: str, name: str) -> None:
+    check_option(option, name, _isas(library))
+    library.rnnkit_use_isa(name.encode())
