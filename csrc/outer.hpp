@@ -35,7 +35,7 @@ struct Factor {
 
 // Rows over which a sum runs in registers before it is added to the result: the rounding errors of
 // long sums grow with the square root of the block and of the number of blocks instead of N.
-constexpr int64_t OUTER_ROWS = 256;
+constexpr int64_t OUTER_ROWS = 192;
 
 template <class T>
 struct Outer {

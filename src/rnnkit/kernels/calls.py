@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
-from rnnkit.kernels import library
+from rnnkit.kernels import library, memory
 from rnnkit.kernels.interface import GATES, Padded
 from rnnkit.kernels.library import Problem, Rows, WeightPointers
 
@@ -28,14 +28,15 @@ class _Call:
 
     def __init__(self, inputs: tuple[Any, ...], sequences: int, mode: str, reverse: bool) -> None:
         _check(inputs, sequences, mode)
-        x, h_0, c_0, weight_ih, weight_hh, *_, lengths, batch_sizes = inputs
+        x, _, _, weight_ih, weight_hh, *_, lengths, batch_sizes = inputs
         self.library = library.required()
         self.packed = batch_sizes is not None
         # Copies, where there are any, live as long as this object.
         self.x = _with_rows(x)
-        self.h_0, self.c_0 = _contiguous(h_0), _contiguous(c_0)
-        self.weights = [_contiguous(weight) for weight in inputs[3:8]]
-        self.lengths, self.batch_sizes = _contiguous(lengths), _contiguous(batch_sizes)
+        self.lengths, self.batch_sizes = lengths, batch_sizes
+        self.tensors = [None if t is None else t.contiguous() for t in inputs[1:]]
+        pointers = [None if t is None else t.data_ptr() for t in self.tensors]
+        self.h_0, self.c_0, *weights, lengths_pointer, batch_sizes_pointer = pointers
         self.problem = Problem(
             library.MODES[mode],
             library.DTYPES[x.dtype],
@@ -46,12 +47,12 @@ class _Call:
             0 if inputs[7] is None else weight_hh.shape[1],
             len(batch_sizes) if self.packed else x.shape[0],
             sequences,
-            _pointer(self.lengths),
-            _pointer(self.batch_sizes),
+            lengths_pointer,
+            batch_sizes_pointer,
             0,
             0,
         )
-        self.pointers = WeightPointers(*map(_pointer, self.weights))
+        self.pointers = WeightPointers(*weights)
 
     def rows(self, data: Tensor | None) -> Rows:
         """A tensor in the form of the input; its last dimension is contiguous."""
@@ -86,8 +87,10 @@ class _Call:
 def forward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, (sequences, mode, reverse, checkpoint, need_output, keep) = split(arguments)
     call = _Call(inputs, sequences, mode, reverse)
-    results = empty_results(*arguments)
-    y, h_n, c_n, kept = results
+    x = inputs[0]
+    shapes = _shapes(inputs, sequences, mode, checkpoint, need_output, keep)
+    y, h_n, c_n = (x.new_empty(shape) for shape in shapes[:3])
+    kept = memory.borrow(shapes[3], x.dtype)
     if keep:
         call.segment(checkpoint)
     reserve, borders = _as_reserve_and_borders(kept, checkpoint)
@@ -95,16 +98,16 @@ def forward(*arguments: Any) -> tuple[Tensor, ...]:
         byref(call.problem),
         byref(call.pointers),
         call.rows(call.x),
-        _pointer(call.h_0),
-        _pointer(call.c_0),
+        call.h_0,
+        call.c_0,
         call.rows(y) if need_output else Rows(),
         _pointer(h_n),
         _pointer(c_n),
         reserve,
         borders,
     )
-    call.check(status, inputs[0])
-    return results
+    call.check(status, x)
+    return y, h_n, c_n, kept
 
 
 def backward(*arguments: Any) -> tuple[Tensor, ...]:
@@ -124,8 +127,8 @@ def backward(*arguments: Any) -> tuple[Tensor, ...]:
         byref(call.problem),
         byref(call.pointers),
         call.rows(call.x),
-        _pointer(call.h_0),
-        _pointer(call.c_0),
+        call.h_0,
+        call.c_0,
         call.rows(y),
         reserve,
         borders,
