@@ -262,14 +262,21 @@ def _check(inputs: tuple[Any, ...], sequences: int, mode: str) -> None:
         ("bias_hh", bias_hh, (rows,)),
         ("weight_hr", weight_hr, (output_size, hidden_size)),
     ):
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != x.dtype):
+        if tensor is None:
+            continue
+        if tensor.shape != shape or tensor.dtype != x.dtype:
             raise _wrong(name, tensor, shape, x.dtype)
+        if not tensor.is_cpu:
+            raise ShapeError(f"{name} is on {tensor.device}, but all tensors must be on the CPU.")
     if 0 in x.shape[:-1]:
         raise ShapeError(
             f"input has shape {tuple(x.shape)}, but at least one step and sequence is needed."
         )
     if lengths is not None and (lengths.shape != (sequences,) or lengths.dtype != torch.int64):
         raise _wrong("lengths", lengths, (sequences,), torch.int64)
+    for name, tensor in (("lengths", lengths), ("batch_sizes", batch_sizes)):
+        if tensor is not None and not tensor.is_cpu:
+            raise ShapeError(f"{name} is on {tensor.device}, but all tensors must be on the CPU.")
     if batch_sizes is not None:
         _check_batch_sizes(batch_sizes, x.shape[0], sequences)
 

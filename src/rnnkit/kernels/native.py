@@ -90,9 +90,9 @@ def forward(
     # Without a checkpoint backward reads the output.
     need_output = need_output or (keep and not checkpoint)
     options = (sequences, mode, reverse, checkpoint, need_output, keep)
-    plain = operators.is_plain(data, weights.weight_ih)
+    plain = operators.is_plain(data, *(state or ()), weights.weight_ih)
     if keep:
-        operator = _Recurrent.apply if plain else _RECURRENT
+        operator = _differentiable if plain else _RECURRENT
     else:
         operator = calls.forward if plain else _FORWARD
     return Results(*operator(data, h_0, c_0, *weights, lengths, batch_sizes, *options))

@@ -24,15 +24,22 @@ _LIBRARY: Any = torch.library.Library("rnnkit", "DEF")  # type: ignore[no-untype
 
 
 def is_plain(*tensors: Tensor) -> bool:
-    """Whether nothing but the numbers is wanted: no tracing, transform, mode or autocast.
+    """Whether nothing but the numbers is wanted: no tracing, transform, mode or autocast, and no
+    numbers that are not in memory as they are (negated views, zeros without memory).
 
     Then a C call may be made as it is; the way through torch's dispatcher costs about as much as a
     small recurrence.
     """
     return (
-        all(type(tensor) in (Tensor, Parameter) for tensor in tensors)
+        all(
+            type(tensor) in (Tensor, Parameter)
+            and not tensor.is_neg()
+            and not tensor._is_zerotensor()
+            for tensor in tensors
+        )
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
+        and torch._C._get_tracing_state() is None
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._len_torch_function_stack()
         and torch._C._functorch.peek_interpreter_stack() is None

@@ -1,0 +1,71 @@
+"""Large blocks that live on between calls."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rnnkit.kernels import memory
+
+LARGE = (memory.LARGE // 4,)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_held():
+    memory.release()
+    yield
+    memory.release()
+
+
+def test_a_large_block_comes_back_when_its_last_view_is_gone():
+    tensor = memory.borrow(LARGE, torch.float32)
+    address, view = tensor.data_ptr(), tensor[10:20]
+    del tensor
+    assert memory.held() == 0
+    del view
+    assert memory.held() == memory.LARGE
+    assert memory.borrow(LARGE, torch.float32).data_ptr() == address
+
+
+def test_two_tensors_never_share_memory():
+    first, second = (memory.borrow(LARGE, torch.float32).fill_(i) for i in (1, 2))
+    assert first.eq(1).all()
+    assert second.eq(2).all()
+
+
+def test_a_block_goes_to_another_shape_and_dtype_unless_most_of_it_would_be_wasted():
+    address = memory.borrow((LARGE[0] * 4,), torch.float32).data_ptr()
+    assert memory.held() == 4 * memory.LARGE
+    small = memory.borrow(LARGE, torch.float32)
+    assert small.data_ptr() != address
+    half = memory.borrow((LARGE[0], 1), torch.float64)
+    assert half.data_ptr() == address
+    assert half.shape == (LARGE[0], 1)
+
+
+def test_small_blocks_are_not_held():
+    memory.borrow((3, 4), torch.float32)
+    assert memory.held() == 0
+    assert memory.borrow((0,), torch.float32).shape == (0,)
+
+
+def test_no_more_is_held_than_the_limit(monkeypatch):
+    monkeypatch.setattr(memory, "LIMIT", 2 * memory.LARGE)
+    tensors = [memory.borrow(LARGE, torch.float32) for _ in range(3)]
+    del tensors
+    assert memory.held() == 2 * memory.LARGE
+
+
+def test_training_takes_the_same_memory_at_every_step():
+    from rnnkit import cells, kernels
+
+    if "native" not in kernels.available():
+        pytest.skip("the native library is not built")
+    layer, x = cells.LSTM(8, 64), torch.randn(100, 32, 8)
+    gradients = []
+    for _ in range(3):
+        output, _ = layer(x)
+        gradients.append(torch.autograd.grad(output.sum(), layer.weight_hh_l0)[0])
+        del output
+    assert memory.held() == 100 * 32 * 5 * 64 * 4
+    assert all(torch.equal(g, gradients[0]) for g in gradients)
