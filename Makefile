@@ -58,9 +58,11 @@ build/sanitize/librnnkit_native.so: $(NATIVE_SOURCES) | .venv/dev
 	$(BIN)/cmake --build build/sanitize --parallel 2
 
 # The sanitizer wants to be the first library of the process, and the C++ library (whose exceptions
-# it watches) to be there with it. Leaks are not looked for: Python and torch never free all.
+# it watches) to be there with it. Leaks are not looked for: Python and torch never free all. Threads
+# that wait for work give their core away, which slow code on few cores wants.
 sanitize: build/sanitize/librnnkit_native.so
-	@export RNNKIT_LIBRARY=$(abspath $<) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	@export RNNKIT_LIBRARY=$(abspath $<) OMP_WAIT_POLICY=passive \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" && \
 	$(REQUIRE_NATIVE) && $(call on_isas,0,tests/kernels)
 

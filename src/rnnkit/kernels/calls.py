@@ -89,8 +89,7 @@ def forward(*arguments: Any) -> tuple[Tensor, ...]:
     call = _Call(inputs, sequences, mode, reverse)
     x = inputs[0]
     shapes = _shapes(inputs, sequences, mode, checkpoint, need_output, keep)
-    y, h_n, c_n = (x.new_empty(shape) for shape in shapes[:3])
-    kept = memory.borrow(shapes[3], x.dtype)
+    y, h_n, c_n, kept = (memory.borrow(shape, x.dtype) for shape in shapes)
     if keep:
         call.segment(checkpoint)
     reserve, borders = _as_reserve_and_borders(kept, checkpoint)
@@ -121,7 +120,8 @@ def backward(*arguments: Any) -> tuple[Tensor, ...]:
     # Copies that live until the call is over.
     grad_y = None if grad_y is None else _with_rows(grad_y)
     grad_h_n, grad_c_n = _contiguous(grad_h_n), _contiguous(grad_c_n)
-    results = empty_grads(*arguments)
+    dtype = inputs[0].dtype
+    results = tuple(memory.borrow(shape, dtype) for shape in _grad_shapes(*arguments))
     grad_x, grad_h_0, grad_c_0, *grad_weights = results
     status = call.library.rnnkit_backward(
         byref(call.problem),
@@ -210,17 +210,20 @@ def empty_results(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 def empty_grads(*arguments: Any) -> tuple[Tensor, ...]:
+    return tuple(arguments[3].new_empty(*shape) for shape in _grad_shapes(*arguments))
+
+
+def _grad_shapes(*arguments: Any) -> list[tuple[int, ...]]:
     (x, _, _, *weights, _, _), options = split(arguments[3:])
     sequences, mode = options[2:4]
     need_x, need_h_0, need_c_0, need_weights = options[-4:]
     h_n, c_n = _shapes(split(arguments[3:])[0], sequences, mode, 0, False, False)[1:3]
-    shapes = [
+    return [
         x.shape if need_x else (0,),
         h_n if need_h_0 else (0,),
         c_n if need_c_0 else (0,),
         *((0,) if w is None or not need_weights else w.shape for w in weights),
     ]
-    return tuple(x.new_empty(*shape) for shape in shapes)
 
 
 # -- checks -------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Large blocks of memory that live on between calls.
 
-What forward keeps for backward is given back to the system when a training step ends, and taken
-again in the next: the fresh pages, which the system must clear, cost up to a third of forward.
+Outputs, gradients and what forward keeps for backward are given back to the system when a training
+step ends, and taken again in the next: the fresh pages, which the system must clear, cost up to a
+third of forward.
 """
 
 from __future__ import annotations

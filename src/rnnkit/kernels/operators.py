@@ -31,18 +31,18 @@ def is_plain(*tensors: Tensor) -> bool:
     small recurrence.
     """
     return (
-        all(
-            type(tensor) in (Tensor, Parameter)
-            and not tensor.is_neg()
-            and not tensor._is_zerotensor()
-            for tensor in tensors
-        )
-        and not torch.compiler.is_compiling()
+        not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and torch._C._get_tracing_state() is None
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._len_torch_function_stack()
         and torch._C._functorch.peek_interpreter_stack() is None
+        and all(
+            type(tensor) in (Tensor, Parameter)
+            and not tensor.is_neg()
+            and not tensor._is_zerotensor()
+            for tensor in tensors
+        )
     )
 
 
