@@ -14,6 +14,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#ifdef _MSC_VER
+#include <intrin.h>
+#endif
 
 namespace rnnkit {
 extern const Engine engine_portable;
@@ -36,7 +39,6 @@ using rnnkit::Layout;
 
 #if defined(RNNKIT_HAS_AVX512) || defined(RNNKIT_HAS_AVX2)
 #if defined(_MSC_VER)
-#include <intrin.h>
 // The processor's flag, and that the system saves the registers (bits of XCR0).
 bool cpuid_bit(int leaf, int reg, int bit) {
   int found[4];

@@ -97,7 +97,8 @@ RNNKIT_API int rnnkit_backward(rnnkit_problem *problem, const rnnkit_weights *we
 RNNKIT_API int64_t rnnkit_reserve_width(int32_t mode, int64_t hidden_size);
 
 /* Steps that a segment really gets when so many are wished: a whole number of the blocks of steps
- * over which the weights' gradients are summed. Segments count from the first step that is read. */
+ * over which the weights' gradients are summed, never less than was wished. Segments count from the
+ * first step that is read. */
 RNNKIT_API int64_t rnnkit_segment_steps(const rnnkit_problem *problem, int64_t wished);
 
 /* y = x W^T + b: x (rows, I), weight (O, I), bias (O,) or NULL, y (rows, O); x_row and y_row are the

@@ -94,6 +94,7 @@ void run_team(int threads, bool by_units, const Work &work) {
   }
 #endif
   (void)threads;
+  (void)by_units;
   Barrier barrier(1);
   work(Worker{0, 1, false, &barrier});
 }

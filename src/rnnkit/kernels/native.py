@@ -117,8 +117,7 @@ class _Recurrent(torch.autograd.Function):
         inputs, options = calls.split(arguments)
         sequences, mode, reverse, checkpoint, need_output, _ = options
         ctx.options = (sequences, mode, reverse, checkpoint)
-        plain = operators.is_plain(inputs[0], inputs[3])
-        ctx.operator = calls.backward if plain else _BACKWARD
+        plain = operators.is_plain(*inputs[:4])
         operator = calls.forward if plain else _FORWARD
         results: tuple[Tensor, ...] = operator(*inputs, *ctx.options, need_output, True)
         y, _, c_n, kept = results
@@ -138,8 +137,10 @@ class _Recurrent(torch.autograd.Function):
             *ctx.options,
             *(need_x, need_h_0, need_c_0, any(need_weights)),
         )
-        once = _Once.apply if torch.is_grad_enabled() else ctx.operator
-        results = once(*arguments)
+        operator = calls.backward if operators.is_plain(*grads[:3]) else _BACKWARD
+        if torch.is_grad_enabled():
+            operator = _Once.apply
+        results = operator(*arguments)
         given = [
             grad if needed else None
             for grad, needed in zip(results, ctx.needs_input_grad[:8], strict=True)

@@ -23,7 +23,7 @@ Call = Callable[..., Any]
 _LIBRARY: Any = torch.library.Library("rnnkit", "DEF")  # type: ignore[no-untyped-call]
 
 
-def is_plain(*tensors: Tensor) -> bool:
+def is_plain(*tensors: Tensor | None) -> bool:
     """Whether nothing but the numbers is wanted: no tracing, transform, mode or autocast, and no
     numbers that are not in memory as they are (negated views, zeros without memory).
 
@@ -42,6 +42,7 @@ def is_plain(*tensors: Tensor) -> bool:
             and not tensor.is_neg()
             and not tensor._is_zerotensor()
             for tensor in tensors
+            if tensor is not None
         )
     )
 
