@@ -26,11 +26,7 @@ class Backward {
   // Steps in a block. It decides in which order the weights' gradients are summed, so it must depend
   // on nothing but sizes: not on threads, nor on checkpointing.
   static int64_t chunk_steps(const Sizes &s) {
-    const int64_t row_bytes = C::slots * s.H * static_cast<int64_t>(sizeof(T));
-    int64_t rows = (1 << 20) / row_bytes;
-    rows = rows < OUTER_ROWS ? OUTER_ROWS : rows;
-    const int64_t steps = rows / s.B;
-    return steps < 1 ? 1 : steps > s.T ? s.T : steps;
+    return block_steps<T>(s, C::slots, 1 << 20, OUTER_ROWS);
   }
 
   void carve(Carver &carver, int workers) {
@@ -73,10 +69,7 @@ class Backward {
     // Panels are packed by who uses them when units are split, else by all together.
     const int64_t first = w.by_units ? 0 : w.begin(units.count);
     const int64_t last = w.by_units ? units.count : w.end(units.count);
-    for (int64_t p = first; p < last; ++p)
-      pack_columns(wide_h_ + units.first(p) * lanes * C::gates * s_.H,
-                   static_cast<int>(units.size(p)), hh, C::gates * s_.H, s_.P,
-                   units.first(p) * lanes);
+    pack_column_panels(units, first, last, wide_h_, hh, C::gates * s_.H, s_.P);
     if (wants_x_) {
       const Panels inputs(0, in_vectors_, 4);
       for (int64_t p = w.begin(inputs.count); p < w.end(inputs.count); ++p)
@@ -90,10 +83,8 @@ class Backward {
     }
     if (s_.projected) {
       const Panels panels(0, vectors_, 4);
-      for (int64_t p = w.begin(panels.count); p < w.end(panels.count); ++p)
-        pack_columns(wide_r_ + panels.first(p) * lanes * s_.P, static_cast<int>(panels.size(p)),
-                     static_cast<const T *>(call_.weights.weight_hr), s_.P, s_.H,
-                     panels.first(p) * lanes);
+      pack_column_panels(panels, w.begin(panels.count), w.end(panels.count), wide_r_,
+                         static_cast<const T *>(call_.weights.weight_hr), s_.P, s_.H);
     }
     if (w.id == 0) clear(zeros_, s_.H > s_.P ? s_.H : s_.P);
     clear_grads(w);
@@ -133,7 +124,7 @@ class Backward {
   // What is left for the first states, once step 0 has been gone through.
   void finish(const Worker &w) {
     const int64_t count = layout_.count(layout_.step(0));
-    first_states(w, 0, count, 0, next_dgates_of(w));
+    first_states(w, 0, count, 0, private_[w.id].next);
     T *grad_c = static_cast<T *>(call_.grad_c_0);
     if (C::lstm && grad_c != nullptr)
       for (int64_t r = w.id; r < s_.B; r += w.count)
@@ -159,7 +150,6 @@ class Backward {
   Panels out_panels(const Worker &w) const {
     return Panels(w.unit_begin(out_vectors_), w.unit_end(out_vectors_), 4);
   }
-  const Rows<T> &next_dgates_of(const Worker &w) const { return private_[w.id].next; }
 
   static void clear_share(const Worker &w, void *data, int64_t n) {
     if (data == nullptr) return;

@@ -22,6 +22,15 @@ struct Sizes {
         projected(p.proj_size > 0) {}
 };
 
+// Steps that are gone through as one block: so many bytes of rows (of `slots` slots each), but so many
+// rows at least, and from one step to all.
+template <class T>
+int64_t block_steps(const Sizes &s, int64_t slots, int64_t bytes, int64_t least) {
+  const int64_t fitting = bytes / (slots * s.H * static_cast<int64_t>(sizeof(T)));
+  const int64_t steps = (fitting < least ? least : fitting) / s.B;
+  return steps < 1 ? 1 : steps > s.T ? s.T : steps;
+}
+
 // How the work is split. Small weights stay in each core's own cache and threads take rows, without
 // a barrier; otherwise they take hidden units, and every step ends with a barrier.
 struct Split {
@@ -36,7 +45,6 @@ Split split_of(const rnnkit_problem &p, int64_t rows) {
   const double work = 2.0 * rows * gates * s.H * (s.I + s.P);
   const int64_t vectors = ceil_div(s.H, Simd<T>::lanes);
   int threads = work < 4e5 ? 1 : p.threads;
-  if (threads < 1) threads = 1;
   const double mean_rows = static_cast<double>(rows) / s.T;
   const int64_t weights = gates * s.H * s.P * static_cast<int64_t>(sizeof(T));
   const double step_work = 2.0 * mean_rows * gates * s.H * s.P;
@@ -51,7 +59,6 @@ Split split_of(const rnnkit_problem &p, int64_t rows) {
 template <class T, int Mode>
 class Forward {
   using S = Simd<T>;
-  using V = typename S::V;
   using C = Cell<Mode>;
   static constexpr int lanes = S::lanes;
 
@@ -60,16 +67,8 @@ class Forward {
       : layout_(layout), s_(sizes), weights_(weights) {
     vectors_ = ceil_div(s_.H, lanes);
     out_vectors_ = ceil_div(s_.P, lanes);
-    chunk_ = chunk_steps(s_);
-  }
-
-  // Steps that are projected at once: enough rows for the product, few enough for the cache.
-  static int64_t chunk_steps(const Sizes &s) {
-    const int64_t row_bytes = C::slots * s.H * static_cast<int64_t>(sizeof(T));
-    int64_t rows = (256 << 10) / row_bytes;
-    rows = rows < 96 ? 96 : rows;
-    const int64_t steps = rows / s.B;
-    return steps < 1 ? 1 : steps > s.T ? s.T : steps;
+    // Enough rows for the projection's product, few enough for the cache.
+    chunk_ = block_steps<T>(s_, C::slots, 256 << 10, 96);
   }
 
   // room: steps that run() will be given at most.
@@ -291,8 +290,7 @@ class Forward {
   const Sizes s_;
   const rnnkit_weights weights_;
   int64_t vectors_, out_vectors_, chunk_;
-  T *wide_x_, *wide_h_, *wide_r_, *bias_h_, *zeros_, *buffer_;
-  T *bias_x_;
+  T *wide_x_, *wide_h_, *wide_r_, *bias_x_, *bias_h_, *zeros_, *buffer_;
   Private private_[rnnkit::MOST_THREADS];
 };
 

@@ -212,4 +212,14 @@ void pack_columns(T *dst, int vectors, const T *w, int64_t K, int64_t columns, i
     }
 }
 
+// Panels [first, last) of outputs that are columns of w.
+template <class T>
+void pack_column_panels(const Panels &panels, int64_t first, int64_t last, T *to, const T *w,
+                        int64_t K, int64_t columns) {
+  for (int64_t p = first; p < last; ++p) {
+    const int64_t u = panels.first(p) * Simd<T>::lanes;
+    pack_columns(to + u * K, static_cast<int>(panels.size(p)), w, K, columns, u);
+  }
+}
+
 }  // namespace RNNKIT_NAMESPACE
