@@ -3,7 +3,6 @@
 #pragma once
 
 #include "forward.hpp"
-#include "outer.hpp"
 
 namespace RNNKIT_NAMESPACE {
 
@@ -14,19 +13,13 @@ class Backward {
   static constexpr int lanes = S::lanes;
 
  public:
-  explicit Backward(const Call &call) : call_(call), layout_(call.layout), s_(*call.problem) {
+  explicit Backward(const Call &call) : call_(call), layout_(call.layout), s_(call) {
     vectors_ = ceil_div(s_.H, lanes);
     out_vectors_ = ceil_div(s_.P, lanes);
     in_vectors_ = ceil_div(s_.I, lanes);
-    chunk_ = chunk_steps(s_);
+    chunk_ = gradient_block<T, Mode>(s_);
     wants_x_ = call.grad_x.data != nullptr;
     wants_weights_ = call.grads.weight_ih != nullptr;
-  }
-
-  // Steps in a block. It decides in which order the weights' gradients are summed, so it must depend
-  // on nothing but sizes: not on threads, nor on checkpointing.
-  static int64_t chunk_steps(const Sizes &s) {
-    return block_steps<T>(s, C::slots, 1 << 20, OUTER_ROWS);
   }
 
   void carve(Carver &carver, int workers) {
@@ -63,8 +56,8 @@ class Backward {
 
   // Packs the weights, clears what is added to and takes over the last states' gradients.
   void begin(const Worker &w) {
-    const T *ih = static_cast<const T *>(call_.weights.weight_ih);
-    const T *hh = static_cast<const T *>(call_.weights.weight_hh);
+    const T *ih = static_cast<const T *>(call_.layer.weights.weight_ih);
+    const T *hh = static_cast<const T *>(call_.layer.weights.weight_hh);
     const Panels units = out_panels(w);
     // Panels are packed by who uses them when units are split, else by all together.
     const int64_t first = w.by_units ? 0 : w.begin(units.count);
@@ -84,7 +77,7 @@ class Backward {
     if (s_.projected) {
       const Panels panels(0, vectors_, 4);
       pack_column_panels(panels, w.begin(panels.count), w.end(panels.count), wide_r_,
-                         static_cast<const T *>(call_.weights.weight_hr), s_.P, s_.H);
+                         static_cast<const T *>(call_.layer.weights.weight_hr), s_.P, s_.H);
     }
     if (w.id == 0) clear(zeros_, s_.H > s_.P ? s_.H : s_.P);
     clear_grads(w);
@@ -359,16 +352,16 @@ class Backward {
 template <class T, int Mode>
 int backward(const Call &call) {
   using C = Cell<Mode>;
-  const rnnkit_problem &problem = *call.problem;
   const Layout &layout = call.layout;
-  const Sizes s(problem);
-  const Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
+  const Sizes s(call);
+  const Split split = split_of<T, Mode>(s, layout.starts[s.T], static_cast<int>(call.threads));
 
-  const bool again = problem.segment > 0;  // the gates are computed again, segment by segment
-  const int64_t segment = again ? problem.segment : s.T;
-  const int64_t segments = ceil_div(s.T, segment), border = s.B * (s.P + (C::lstm ? s.H : 0));
+  const bool again = call.checkpoint > 0;  // the gates are computed again, segment by segment
+  const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);
+  const int64_t border = s.B * (s.P + (C::lstm ? s.H : 0));
+  T *const kept = static_cast<T *>(call.kept);
   Backward<T, Mode> net(call);
-  Forward<T, Mode> forward_net(layout, s, call.weights);
+  Forward<T, Mode> forward_net(layout, s, call.layer.weights);
   T *own_y = nullptr, *own_kept = nullptr, *own_c = nullptr;
   const auto carve = [&](Carver carver) {
     net.carve(carver, split.threads);
@@ -393,23 +386,22 @@ int backward(const Call &call) {
       if (!again) {
         net.run(w, a, b, States<T>::of(call.h_0, s.P, layout, net.zeros()),
                 States<T>::of(call.c_0, s.H, layout, net.zeros()), Rows<T>::of(call.y, layout),
-                Rows<T>::own(static_cast<T *>(const_cast<void *>(call.kept_reserve)),
-                             C::reserve * s.H, 0));
+                Rows<T>::own(kept, C::reserve * s.H, 0));
         continue;
       }
-      const T *here = static_cast<const T *>(call.kept_borders) + k * border;
+      const T *here = kept + k * border;
       const States<T> h{here, s.P, nullptr}, c{here + s.B * s.P, s.H, nullptr};
       const int64_t base = layout.first_row(a, b);
       const Rows<T> y = Rows<T>::own(own_y, s.P, base);
-      const Rows<T> kept = Rows<T>::own(own_kept, C::reserve * s.H, base);
+      const Rows<T> gates = Rows<T>::own(own_kept, C::reserve * s.H, base);
       w.wait();  // the rows of the segment after this one are no longer needed
       if (C::lstm)
         for (int64_t r = w.id; r < s.B; r += w.count)
           copy(own_c + layout.order[r] * s.H, c.at(r), s.H);
       w.wait();
-      forward_net.run(w, a, b, x, h, own_c, y, kept);
+      forward_net.run(w, a, b, x, h, own_c, y, gates);
       w.wait();
-      net.run(w, a, b, h, c, y, kept);
+      net.run(w, a, b, h, c, y, gates);
     }
     net.finish(w);
   });

@@ -43,16 +43,8 @@ struct Layout {
   }
 };
 
-struct Call {
-  const rnnkit_problem *problem;
+struct Call : rnnkit_call {
   Layout layout;
-  rnnkit_weights weights;
-  rnnkit_rows x, y, grad_y, grad_x;
-  const void *h_0, *c_0, *grad_h_n, *grad_c_n;
-  void *h_n, *c_n, *grad_h_0, *grad_c_0;
-  const void *kept_reserve, *kept_borders;
-  void *reserve, *borders;
-  rnnkit_weight_grads grads;
   // Memory that stays valid until the same thread asks again; NULL if there is none.
   void *(*scratch)(size_t bytes);
 };
@@ -71,7 +63,6 @@ struct Engine {
   int (*forward)(const Call &);
   int (*backward)(const Call &);
   int (*linear)(const Linear &);
-  int64_t (*segment_steps)(const rnnkit_problem &, int64_t wished);
   void *(*stream_new)(const rnnkit_layer *, int64_t count, int64_t sequences, int32_t threads);
   int (*stream_step)(void *, int64_t sequences, const void *x, void *h, void *c, int32_t threads);
   void (*stream_free)(void *);

@@ -12,7 +12,7 @@ using rnnkit::Linear;
 
 // Calls f with the type and the cell of a problem as constants.
 template <class F>
-auto with_mode(int32_t mode, F f) {
+auto with_mode(int64_t mode, F f) {
   switch (mode) {
     case RNNKIT_TANH: return f(std::integral_constant<int, RNNKIT_TANH>());
     case RNNKIT_RELU: return f(std::integral_constant<int, RNNKIT_RELU>());
@@ -21,29 +21,22 @@ auto with_mode(int32_t mode, F f) {
   }
 }
 template <class F>
-auto with_cell(int32_t dtype, int32_t mode, F f) {
+auto with_cell(int64_t dtype, int64_t mode, F f) {
   return with_mode(mode, [&](auto m) {
     return dtype == RNNKIT_FLOAT32 ? f(float(), m) : f(double(), m);
   });
 }
 
 int forward_any(const Call &call) {
-  return with_cell(call.problem->dtype, call.problem->mode, [&](auto type, auto mode) {
+  return with_cell(call.layer.dtype, call.layer.mode, [&](auto type, auto mode) {
     return forward<decltype(type), decltype(mode)::value>(call);
   });
 }
 
 int backward_any(const Call &call) {
-  return with_cell(call.problem->dtype, call.problem->mode, [&](auto type, auto mode) {
+  return with_cell(call.layer.dtype, call.layer.mode, [&](auto type, auto mode) {
     return backward<decltype(type), decltype(mode)::value>(call);
   });
-}
-
-int64_t segment_steps(const rnnkit_problem &problem, int64_t wished) {
-  const int64_t block = with_cell(problem.dtype, problem.mode, [&](auto type, auto mode) {
-    return Backward<decltype(type), decltype(mode)::value>::chunk_steps(Sizes(problem));
-  });
-  return ceil_div(wished < 1 ? 1 : wished, block) * block;
 }
 
 template <class T>
@@ -126,13 +119,10 @@ void *stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences, i
   size_t bytes = 64;
   for (int64_t i = 0; i < count; ++i) {
     const rnnkit_layer &layer = layers[i];
-    rnnkit_problem problem = {};
-    problem.input_size = layer.input_size, problem.hidden_size = layer.hidden_size;
-    problem.proj_size = layer.proj_size, problem.steps = 1, problem.sequences = sequences;
     stream->layers[i] =
         with_cell(layer.dtype, layer.mode, [&](auto type, auto mode) -> StreamLayer * {
           return new (std::nothrow) StreamLayerOf<decltype(type), decltype(mode)::value>(
-              layout, Sizes(problem), layer.weights, threads);
+              layout, Sizes(layer, 1, sequences), layer.weights, threads);
         });
     if (stream->layers[i] == nullptr) {
       stream_free(stream);
@@ -212,7 +202,6 @@ const Engine RNNKIT_CONCAT(engine_, RNNKIT_ISA) = {
     RNNKIT_NAMESPACE::forward_any,
     RNNKIT_NAMESPACE::backward_any,
     RNNKIT_NAMESPACE::linear_any,
-    RNNKIT_NAMESPACE::segment_steps,
     RNNKIT_NAMESPACE::stream_new,
     RNNKIT_NAMESPACE::stream_step,
     RNNKIT_NAMESPACE::stream_free,

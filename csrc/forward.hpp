@@ -1,59 +1,9 @@
 // Forward: blocks of steps, each first projected from the input and then walked through.
 #pragma once
 
-#include "cells.hpp"
-#include "rows.hpp"
-#include "threads.hpp"
+#include "plan.hpp"
 
 namespace RNNKIT_NAMESPACE {
-
-using rnnkit::Call;
-
-// The sizes of a problem, in the letters of rnnkit.h.
-struct Sizes {
-  int64_t T, B, I, H, P;
-  bool projected;
-  explicit Sizes(const rnnkit_problem &p)
-      : T(p.steps),
-        B(p.sequences),
-        I(p.input_size),
-        H(p.hidden_size),
-        P(p.proj_size > 0 ? p.proj_size : p.hidden_size),
-        projected(p.proj_size > 0) {}
-};
-
-// Steps that are gone through as one block: so many bytes of rows (of `slots` slots each), but so many
-// rows at least, and from one step to all.
-template <class T>
-int64_t block_steps(const Sizes &s, int64_t slots, int64_t bytes, int64_t least) {
-  const int64_t fitting = bytes / (slots * s.H * static_cast<int64_t>(sizeof(T)));
-  const int64_t steps = (fitting < least ? least : fitting) / s.B;
-  return steps < 1 ? 1 : steps > s.T ? s.T : steps;
-}
-
-// How the work is split. Small weights stay in each core's own cache and threads take rows, without
-// a barrier; otherwise they take hidden units, and every step ends with a barrier.
-struct Split {
-  int threads;
-  bool by_units;
-};
-
-template <class T, int Mode>
-Split split_of(const rnnkit_problem &p, int64_t rows) {
-  const Sizes s(p);
-  constexpr int64_t gates = Cell<Mode>::gates;
-  const double work = 2.0 * rows * gates * s.H * (s.I + s.P);
-  const int64_t vectors = ceil_div(s.H, Simd<T>::lanes);
-  int threads = work < 4e5 ? 1 : p.threads;
-  const double mean_rows = static_cast<double>(rows) / s.T;
-  const int64_t weights = gates * s.H * s.P * static_cast<int64_t>(sizeof(T));
-  const double step_work = 2.0 * mean_rows * gates * s.H * s.P;
-  const bool few_rows = mean_rows < 4.0 * threads, big_weights = weights > (600 << 10);
-  const bool by_units = !s.projected && vectors >= threads && (few_rows || big_weights);
-  // A barrier costs more than a small step.
-  if (by_units && few_rows && step_work < 1e5 && mean_rows < threads) threads = 1;
-  return {threads, by_units};
-}
 
 // What is shared by all workers, and the functions that each of them runs.
 template <class T, int Mode>
@@ -308,17 +258,19 @@ void start_cells(const Worker &w, const void *c_0, T *c, int64_t B, int64_t H) {
 template <class T, int Mode>
 int forward(const Call &call) {
   using C = Cell<Mode>;
-  const rnnkit_problem &problem = *call.problem;
   const Layout &layout = call.layout;
-  const Sizes s(problem);
-  const Split split = split_of<T, Mode>(problem, layout.starts[s.T]);
+  const Sizes s(call);
+  const Split split = split_of<T, Mode>(s, layout.starts[s.T], static_cast<int>(call.threads));
 
-  const int64_t segment = problem.segment > 0 ? problem.segment : s.T;
-  const int64_t segments = ceil_div(s.T, segment), border = s.B * (s.P + (C::lstm ? s.H : 0));
-  Forward<T, Mode> net(layout, s, call.weights);
+  const bool checkpointed = call.checkpoint > 0 && call.kept != nullptr;
+  T *const reserve = checkpointed ? nullptr : static_cast<T *>(call.kept);
+  T *const borders = checkpointed ? static_cast<T *>(call.kept) : nullptr;
+  const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);
+  const int64_t border = s.B * (s.P + (C::lstm ? s.H : 0));
+  Forward<T, Mode> net(layout, s, call.layer.weights);
   T *own_y = nullptr;
   const auto carve = [&](Carver carver) {
-    net.carve(carver, split.threads, segment, call.reserve != nullptr);
+    net.carve(carver, split.threads, segment, reserve != nullptr);
     if (call.y.data == nullptr) own_y = carver.take<T>(segment * s.B * s.P);
     return carver.used();
   };
@@ -328,8 +280,8 @@ int forward(const Call &call) {
 
   const Rows<const T> x = Rows<const T>::of(
       {call.x.data, call.x.step, call.x.row}, layout);
-  const Rows<T> kept = Rows<T>::own(static_cast<T *>(call.reserve), C::reserve * s.H, 0);
-  T *borders = static_cast<T *>(call.borders), *c = static_cast<T *>(call.c_n);
+  const Rows<T> kept = Rows<T>::own(reserve, C::reserve * s.H, 0);
+  T *c = static_cast<T *>(call.c_n);
 
   run_team(split.threads, split.by_units, [&](const Worker &w) {
     net.pack(w);

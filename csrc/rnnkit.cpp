@@ -89,10 +89,10 @@ const Engine &engine() {
   return now != nullptr ? *now : *engines().front();
 }
 
-int32_t usable(int32_t threads) {
+int32_t usable(int64_t threads) {
 #ifdef _OPENMP
   if (forked.load(std::memory_order_relaxed) || threads < 1) return 1;
-  return threads < rnnkit::MOST_THREADS ? threads : rnnkit::MOST_THREADS;
+  return static_cast<int32_t>(threads < rnnkit::MOST_THREADS ? threads : rnnkit::MOST_THREADS);
 #else
   (void)threads;
   return 1;
@@ -129,11 +129,14 @@ class Scratch {
 thread_local Scratch scratch;
 void *take_scratch(size_t bytes) { return scratch.take(bytes); }
 
+// The place of the length or batch size that was refused.
+thread_local int64_t refused = 0;
+
 // The sequences' order, lengths and first rows; kept between calls like the scratch memory.
 class Order {
  public:
   // Fills `layout`, or says what is wrong.
-  int arrange(rnnkit_problem &p, Layout &layout) {
+  int arrange(const rnnkit_call &p, Layout &layout) {
     const int64_t T = p.steps, B = p.sequences;
     starts_.resize(T + 1), order_.resize(B), lengths_.resize(B);
     const int status = p.batch_sizes != nullptr ? from_batch_sizes(p) : from_lengths(p);
@@ -143,14 +146,14 @@ class Order {
   }
 
  private:
-  int from_batch_sizes(rnnkit_problem &p) {
+  int from_batch_sizes(const rnnkit_call &p) {
     const int64_t T = p.steps, B = p.sequences;
     int64_t before = B;
     starts_[0] = 0;
     for (int64_t t = 0; t < T; ++t) {
       const int64_t now = p.batch_sizes[t];
       if (now < 1 || now > before || (t == 0 && now != B)) {
-        p.where = t;
+        refused = t;
         return RNNKIT_BAD_BATCH_SIZES;
       }
       for (int64_t r = now; r < before; ++r) lengths_[r] = t;
@@ -163,14 +166,14 @@ class Order {
   }
 
   // Longest first, equal ones in the order given: by counting.
-  int from_lengths(rnnkit_problem &p) {
+  int from_lengths(const rnnkit_call &p) {
     const int64_t T = p.steps, B = p.sequences;
     std::vector<int64_t> &longer = starts_;  // longer[t]: sequences with more than t steps
     std::fill(longer.begin(), longer.end(), 0);
     for (int64_t b = 0; b < B; ++b) {
       const int64_t length = p.lengths == nullptr ? T : p.lengths[b];
       if (length < 1 || length > T) {
-        p.where = b;
+        refused = b;
         return RNNKIT_BAD_LENGTH;
       }
       ++longer[length - 1];
@@ -196,27 +199,24 @@ class Order {
 
 thread_local Order order;
 
-bool good(const rnnkit_problem &p) {
+bool good(const rnnkit_layer &p) {
   return p.mode >= RNNKIT_TANH && p.mode <= RNNKIT_LSTM && p.dtype >= RNNKIT_FLOAT32 &&
          p.dtype <= RNNKIT_FLOAT64 && p.input_size > 0 && p.hidden_size > 0 && p.proj_size >= 0 &&
-         (p.proj_size == 0 || p.mode == RNNKIT_LSTM) && p.steps > 0 && p.sequences > 0 &&
-         p.segment >= 0;
+         (p.proj_size == 0 || p.mode == RNNKIT_LSTM);
 }
 
-// Runs one of the engine's functions on a checked call.
-int run(rnnkit_problem *problem, Call &call, int (*function)(const Call &)) {
-  if (!good(*problem)) return RNNKIT_BAD_SIZE;
-  rnnkit_problem now = *problem;
-  now.threads = usable(now.threads);
+// Checks a call and runs one of the engine's functions on it.
+int run(const rnnkit_call &given, int (*function)(const Call &)) {
+  if (!good(given.layer) || given.steps < 1 || given.sequences < 1 || given.checkpoint < 0)
+    return RNNKIT_BAD_SIZE;
+  Call call{given, {}, take_scratch};
+  call.threads = usable(given.threads);
   try {
-    const int status = order.arrange(now, call.layout);
-    problem->where = now.where;
+    const int status = order.arrange(given, call.layout);
     if (status != RNNKIT_OK) return status;
   } catch (const std::bad_alloc &) {
     return RNNKIT_NO_MEMORY;
   }
-  call.problem = &now;
-  call.scratch = take_scratch;
   const int status = function(call);
   scratch.release_large();
   return status;
@@ -226,36 +226,19 @@ int run(rnnkit_problem *problem, Call &call, int (*function)(const Call &)) {
 
 extern "C" {
 
-int rnnkit_forward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
-                   const void *h_0, const void *c_0, rnnkit_rows y, void *h_n, void *c_n,
-                   void *reserve, void *borders) {
-  if ((problem->segment > 0) != (borders != nullptr)) return RNNKIT_BAD_SIZE;
-  if (y.data == nullptr && reserve != nullptr) return RNNKIT_BAD_SIZE;
-  Call call = {};
-  call.weights = *weights;
-  call.x = x, call.y = y;
-  call.h_0 = h_0, call.c_0 = c_0, call.h_n = h_n, call.c_n = c_n;
-  call.reserve = problem->segment > 0 ? nullptr : reserve;
-  call.borders = borders;
-  return run(problem, call, engine().forward);
+int rnnkit_forward(const rnnkit_call *call) {
+  // Without the states of its segments a checkpoint means nothing.
+  const bool checkpointed = call->checkpoint > 0 && call->kept != nullptr;
+  if (call->y.data == nullptr && call->kept != nullptr && !checkpointed) return RNNKIT_BAD_SIZE;
+  return run(*call, engine().forward);
 }
 
-int rnnkit_backward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
-                    const void *h_0, const void *c_0, rnnkit_rows y, const void *reserve,
-                    const void *borders, rnnkit_rows grad_y, const void *grad_h_n,
-                    const void *grad_c_n, rnnkit_rows grad_x, void *grad_h_0, void *grad_c_0,
-                    const rnnkit_weight_grads *grads) {
-  if ((problem->segment > 0) != (borders != nullptr)) return RNNKIT_BAD_SIZE;
-  Call call = {};
-  call.weights = *weights;
-  call.x = x, call.y = y, call.grad_y = grad_y, call.grad_x = grad_x;
-  call.h_0 = h_0, call.c_0 = c_0;
-  call.kept_reserve = reserve, call.kept_borders = borders;
-  call.grad_h_n = grad_h_n, call.grad_c_n = grad_c_n;
-  call.grad_h_0 = grad_h_0, call.grad_c_0 = grad_c_0;
-  if (grads != nullptr) call.grads = *grads;
-  return run(problem, call, engine().backward);
+int rnnkit_backward(const rnnkit_call *call) {
+  if (call->checkpoint > 0 ? call->kept == nullptr : call->y.data == nullptr) return RNNKIT_BAD_SIZE;
+  return run(*call, engine().backward);
 }
+
+int64_t rnnkit_refused(void) { return refused; }
 
 int rnnkit_linear(int32_t dtype, int32_t threads, int64_t rows, int64_t input_size,
                   int64_t output_size, const void *x, int64_t x_row, const void *weight,
@@ -269,12 +252,8 @@ int rnnkit_linear(int32_t dtype, int32_t threads, int64_t rows, int64_t input_si
   return status;
 }
 
-int64_t rnnkit_reserve_width(int32_t mode, int64_t hidden_size) {
+int64_t rnnkit_reserve_width(int64_t mode, int64_t hidden_size) {
   return (mode == RNNKIT_LSTM ? 5 : mode == RNNKIT_GRU ? 4 : 0) * hidden_size;
-}
-
-int64_t rnnkit_segment_steps(const rnnkit_problem *problem, int64_t wished) {
-  return good(*problem) ? engine().segment_steps(*problem, wished) : 0;
 }
 
 // A stream belongs to the engine that made it, also after another was chosen.
@@ -286,13 +265,8 @@ struct rnnkit_stream {
 rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count, int64_t sequences,
                                  int32_t threads) {
   if (count < 1 || sequences < 1) return nullptr;
-  for (int64_t i = 0; i < count; ++i) {
-    rnnkit_problem problem = {};
-    problem.mode = layers[i].mode, problem.dtype = layers[i].dtype;
-    problem.input_size = layers[i].input_size, problem.hidden_size = layers[i].hidden_size;
-    problem.proj_size = layers[i].proj_size, problem.steps = 1, problem.sequences = sequences;
-    if (!good(problem)) return nullptr;
-  }
+  for (int64_t i = 0; i < count; ++i)
+    if (!good(layers[i])) return nullptr;
   rnnkit_stream *stream = static_cast<rnnkit_stream *>(std::malloc(sizeof(rnnkit_stream)));
   if (stream == nullptr) return nullptr;
   stream->engine = &engine();

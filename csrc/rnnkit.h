@@ -30,31 +30,17 @@
 extern "C" {
 #endif
 
-#define RNNKIT_ABI 1
+#define RNNKIT_ABI 2
 
 enum rnnkit_mode { RNNKIT_TANH = 0, RNNKIT_RELU = 1, RNNKIT_GRU = 2, RNNKIT_LSTM = 3 };
 enum rnnkit_dtype { RNNKIT_FLOAT32 = 0, RNNKIT_FLOAT64 = 1 };
 enum rnnkit_status {
   RNNKIT_OK = 0,
-  RNNKIT_BAD_SIZE = 1,        /* a size or a code in the problem is out of range */
-  RNNKIT_BAD_LENGTH = 2,      /* lengths[where] is below 1 or above T */
-  RNNKIT_BAD_BATCH_SIZES = 3, /* batch_sizes[where] is below 1, or above the one before it (or B) */
+  RNNKIT_BAD_SIZE = 1,        /* a size or a code is out of range */
+  RNNKIT_BAD_LENGTH = 2,      /* a length is below 1 or above T */
+  RNNKIT_BAD_BATCH_SIZES = 3, /* a batch size is below 1, or above the one before it (or B) */
   RNNKIT_NO_MEMORY = 4
 };
-
-/* One layer in one direction. */
-typedef struct {
-  int32_t mode, dtype;
-  int32_t reverse; /* read each sequence from its own last step to its first */
-  int32_t threads; /* at most so many; results do not depend on it */
-  int64_t input_size, hidden_size;
-  int64_t proj_size; /* 0: no projection */
-  int64_t steps, sequences;
-  const int64_t *lengths;     /* padded form: (B,) in any order, or NULL: all are T */
-  const int64_t *batch_sizes; /* packed form: (T,); NULL: padded form */
-  int64_t segment; /* 0: keep everything; else the steps of a checkpointed segment, see below */
-  int64_t where;   /* out: which length or batch size was refused */
-} rnnkit_problem;
 
 /* weight_ih (G*H, I), weight_hh (G*H, P), bias_ih and bias_hh (G*H,) or both NULL,
  * weight_hr (P, H) or NULL. */
@@ -67,39 +53,59 @@ typedef struct {
   void *weight_ih, *weight_hh, *bias_ih, *bias_hh, *weight_hr;
 } rnnkit_weight_grads;
 
-/* Rows of features, in the problem's form; data NULL: absent. */
+/* Rows of features, in the call's form; data NULL: absent. */
 typedef struct {
   void *data;
   int64_t step, row;
 } rnnkit_rows;
 
-/* Forward. h_0, c_0 NULL: zeros; c_0, c_n only for an LSTM.
- * y: the output (rows of P); absent: not wanted (only with segment > 0 or reserve NULL).
- * reserve: what backward needs of each row, in packed order (padded form: room for T*B rows),
- *   (rows, rnnkit_reserve_width): LSTM i, f, g, o, c; GRU n, r, z, W_hn h + b_hn; RNN nothing.
- *   NULL: not kept (inference, or segment > 0).
- * borders: with segment > 0, (segments, B, P [+ H]): h and c of every sequence, in sorted order
- *   (longest first, stable), before each segment; else NULL. */
-RNNKIT_API int rnnkit_forward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
-                              const void *h_0, const void *c_0, rnnkit_rows y, void *h_n, void *c_n,
-                              void *reserve, void *borders);
+typedef struct {
+  int64_t mode, dtype;
+  int64_t input_size, hidden_size;
+  int64_t proj_size; /* 0: no projection */
+  rnnkit_weights weights;
+} rnnkit_layer;
 
-/* Backward. y and reserve (segment == 0) or borders (segment > 0) are those that forward gave.
- * grad_y absent, grad_h_n or grad_c_n NULL: zeros. grad_x absent, grad_h_0, grad_c_0 NULL or
- * grads all NULL: not wanted. The gradient is the same to the bit for every `segment`. */
-RNNKIT_API int rnnkit_backward(rnnkit_problem *problem, const rnnkit_weights *weights, rnnkit_rows x,
-                               const void *h_0, const void *c_0, rnnkit_rows y, const void *reserve,
-                               const void *borders, rnnkit_rows grad_y, const void *grad_h_n,
-                               const void *grad_c_n, rnnkit_rows grad_x, void *grad_h_0,
-                               void *grad_c_0, const rnnkit_weight_grads *grads);
+/* A layer over sequences, in one direction. What only backward reads may be left 0 for forward. */
+typedef struct {
+  rnnkit_layer layer;
+  int64_t steps, sequences;
+  int64_t reverse;    /* read each sequence from its own last step to its first */
+  int64_t threads;    /* at most so many; results do not depend on it */
+  int64_t checkpoint; /* 0: keep everything; else the wished steps of a segment, see `kept` */
+  const int64_t *lengths;     /* padded form: (B,) in any order, or NULL: all are T */
+  const int64_t *batch_sizes; /* packed form: (T,); NULL: padded form */
+  rnnkit_rows x;
+  const void *h_0, *c_0; /* NULL: zeros; c_0 only for an LSTM */
 
-/* Columns of reserve a row. */
-RNNKIT_API int64_t rnnkit_reserve_width(int32_t mode, int64_t hidden_size);
+  /* Forward fills these, backward reads y and kept.
+   * y: rows of P; absent: not wanted, which needs a checkpoint or kept NULL.
+   * h_n, c_n: c_n for an LSTM, else NULL.
+   * kept: what backward needs; NULL: nothing. Without a checkpoint (rows, columns of H) in packed
+   *   order (padded form: room for T*B rows): LSTM i, f, g, o, c; GRU n, r, z, W_hn h + b_hn; RNN
+   *   nothing, and NULL. With one, the states before each segment in sorted order (longest first,
+   *   stable): h and c, (B, P [+ H]), room for ceil(T / checkpoint) of them. Segments count from the
+   *   first step that is read, and are lengthened to whole blocks of the steps over which the
+   *   weights' gradients are summed. */
+  rnnkit_rows y;
+  void *h_n, *c_n, *kept;
 
-/* Steps that a segment really gets when so many are wished: a whole number of the blocks of steps
- * over which the weights' gradients are summed, never less than was wished. Segments count from the
- * first step that is read. */
-RNNKIT_API int64_t rnnkit_segment_steps(const rnnkit_problem *problem, int64_t wished);
+  /* Backward. grad_y absent, grad_h_n or grad_c_n NULL: zeros. Results that are absent, NULL or, of
+   * the weights, all NULL: not wanted. They are the same to the bit for every `checkpoint`. */
+  rnnkit_rows grad_y;
+  const void *grad_h_n, *grad_c_n;
+  rnnkit_rows grad_x;
+  void *grad_h_0, *grad_c_0;
+  rnnkit_weight_grads grads;
+} rnnkit_call;
+
+RNNKIT_API int rnnkit_forward(const rnnkit_call *call);
+RNNKIT_API int rnnkit_backward(const rnnkit_call *call);
+/* Which length or batch size it was that this thread's last call refused. */
+RNNKIT_API int64_t rnnkit_refused(void);
+
+/* Columns of `kept` a row, without a checkpoint. */
+RNNKIT_API int64_t rnnkit_reserve_width(int64_t mode, int64_t hidden_size);
 
 /* y = x W^T + b: x (rows, I), weight (O, I), bias (O,) or NULL, y (rows, O); x_row and y_row are the
  * strides of a row. Every row is summed in the same order, whatever the number of rows or threads. */
@@ -109,11 +115,6 @@ RNNKIT_API int rnnkit_linear(int32_t dtype, int32_t threads, int64_t rows, int64
 
 /* A stack of layers, one direction, stepping: its weights are copied and packed once. */
 typedef struct rnnkit_stream rnnkit_stream;
-typedef struct {
-  int32_t mode, dtype;
-  int64_t input_size, hidden_size, proj_size;
-  rnnkit_weights weights;
-} rnnkit_layer;
 /* NULL: no memory or a bad size. sequences, threads: the most that a step will take. */
 RNNKIT_API rnnkit_stream *rnnkit_stream_new(const rnnkit_layer *layers, int64_t count,
                                             int64_t sequences, int32_t threads);

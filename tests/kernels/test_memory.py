@@ -21,40 +21,40 @@ def _nothing_held():
 
 
 def test_a_large_block_comes_back_when_its_last_view_is_gone():
-    tensor = memory.borrow(LARGE, torch.float32)
+    tensor = memory.borrow(LARGE, torch.empty(0))
     address, view = tensor.data_ptr(), tensor[10:20]
     del tensor
     assert memory.held() == 0
     del view
     assert memory.held() == memory.LARGE
-    assert memory.borrow(LARGE, torch.float32).data_ptr() == address
+    assert memory.borrow(LARGE, torch.empty(0)).data_ptr() == address
 
 
 def test_two_tensors_never_share_memory():
-    first, second = (memory.borrow(LARGE, torch.float32).fill_(i) for i in (1, 2))
+    first, second = (memory.borrow(LARGE, torch.empty(0)).fill_(i) for i in (1, 2))
     assert first.eq(1).all()
     assert second.eq(2).all()
 
 
 def test_a_block_goes_to_another_shape_and_dtype_unless_most_of_it_would_be_wasted():
-    address = memory.borrow((LARGE[0] * 4,), torch.float32).data_ptr()
+    address = memory.borrow((LARGE[0] * 4,), torch.empty(0)).data_ptr()
     assert memory.held() == 4 * memory.LARGE
-    small = memory.borrow(LARGE, torch.float32)
+    small = memory.borrow(LARGE, torch.empty(0))
     assert small.data_ptr() != address
-    half = memory.borrow((LARGE[0], 1), torch.float64)
+    half = memory.borrow((LARGE[0], 1), torch.empty(0, dtype=torch.float64))
     assert half.data_ptr() == address
     assert half.shape == (LARGE[0], 1)
 
 
 def test_small_blocks_are_not_held():
-    memory.borrow((3, 4), torch.float32)
+    memory.borrow((3, 4), torch.empty(0))
     assert memory.held() == 0
-    assert memory.borrow((0,), torch.float32).shape == (0,)
+    assert memory.borrow((0,), torch.empty(0)).shape == (0,)
 
 
 def test_no_more_is_held_than_the_limit(monkeypatch):
     monkeypatch.setattr(memory, "LIMIT", 2 * memory.LARGE)
-    tensors = [memory.borrow(LARGE, torch.float32) for _ in range(3)]
+    tensors = [memory.borrow(LARGE, torch.empty(0)) for _ in range(3)]
     del tensors
     assert memory.held() == 2 * memory.LARGE
 

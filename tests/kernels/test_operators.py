@@ -82,7 +82,11 @@ def changed(problem: Problem, place: int, value: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (0, lambda x: x.float(), r"h_0 is torch.float64 of shape \(2, 4\), but torch.float32"),
+        (
+            0,
+            lambda x: x.float(),
+            r"weight_ih is torch.float64 of shape \(16, 3\), but torch.float32",
+        ),
         (0, lambda x: x.bfloat16(), "input is torch.bfloat16, but the native kernel takes"),
         (0, lambda x: x[..., :2], r"input is .* \(3, 2, 2\), but .* \(3, 2, 3\) was expected"),
         (0, lambda x: x[0], r"input is .* \(2, 3\)"),

@@ -28,20 +28,20 @@ _free: list[Tensor] = []
 _lock = threading.RLock()
 
 
-def borrow(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A tensor as of `torch.empty`, whose memory comes back here when nobody holds it any more.
+def borrow(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """As `like.new_empty(shape)`; its memory comes back here when nobody holds it any more.
 
-    >>> borrow((2, 3), torch.float64).shape
+    >>> borrow((2, 3), torch.ones(1)).shape
     torch.Size([2, 3])
     """
-    size = prod(shape) * dtype.itemsize
+    size = prod(shape) * like.itemsize
     if size < LARGE:
-        return torch.empty(shape, dtype=dtype)
+        return like.new_empty(shape)
     block = _take(size)
     # torch holds this object as long as there is a tensor on it.
     owner = (ctypes.c_char * size).from_address(block.data_ptr())
     weakref.finalize(owner, _give, block).atexit = False
-    return torch.frombuffer(owner, dtype=dtype).view(shape)
+    return torch.frombuffer(owner, dtype=like.dtype).view(shape)
 
 
 def held() -> int:

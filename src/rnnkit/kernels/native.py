@@ -9,6 +9,7 @@ The gradients are differentiable once; for second derivatives use the kernel "re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ __all__ = ["Results", "forward", "run"]
 
 
 class Results(NamedTuple):
-    """What forward gives; tensors that are not there are empty.
+    """What forward gives; tensors that are not there are None, or empty where torch is tracing.
 
     y: (T, B, P) padded or (N, P) packed; h_n: (B, P); c_n: (B, H), for an LSTM.
     kept: what backward needs: (T*B or N, width), packed row by packed row, LSTM i, f, g, o, c; GRU
@@ -30,10 +31,10 @@ class Results(NamedTuple):
     begins with, (segments, B, P + H of an LSTM).
     """
 
-    y: Tensor
+    y: Any
     h_n: Tensor
-    c_n: Tensor
-    kept: Tensor
+    c_n: Any
+    kept: Any
 
 
 def run(
@@ -90,12 +91,15 @@ def forward(
     # Without a checkpoint backward reads the output.
     need_output = need_output or (keep and not checkpoint)
     options = (sequences, mode, reverse, checkpoint, need_output, keep)
-    plain = operators.is_plain(data, *(state or ()), weights.weight_ih)
-    if keep:
-        operator = _differentiable if plain else _RECURRENT
+    options = (sequences, mode, reverse, checkpoint, need_output, keep)
+    arguments = (data, h_0, c_0, *weights, lengths, batch_sizes, *options)
+    if not operators.is_plain(data, h_0, c_0, weights.weight_ih):
+        results = (_RECURRENT if keep else _FORWARD)(*arguments)
+    elif keep:
+        results = _Recurrent.apply(calls.forward, *arguments)  # type: ignore[no-untyped-call]
     else:
-        operator = calls.forward if plain else _FORWARD
-    return Results(*operator(data, h_0, c_0, *weights, lengths, batch_sizes, *options))
+        results = calls.forward(*arguments)
+    return Results(*results)
 
 
 def _needs_grad(data: Tensor, state: State | None, weights: Weights) -> bool:
@@ -110,42 +114,40 @@ def _needs_grad(data: Tensor, state: State | None, weights: Weights) -> bool:
 
 
 class _Recurrent(torch.autograd.Function):
-    """forward and backward as one differentiable function."""
+    """forward and backward as one differentiable function; `run` is the C call or its operator."""
 
     @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
-        inputs, options = calls.split(arguments)
-        sequences, mode, reverse, checkpoint, need_output, _ = options
-        ctx.options = (sequences, mode, reverse, checkpoint)
-        plain = operators.is_plain(*inputs[:4])
-        operator = calls.forward if plain else _FORWARD
-        results: tuple[Tensor, ...] = operator(*inputs, *ctx.options, need_output, True)
+    def forward(ctx: Any, run: Any, *arguments: Any) -> tuple[Tensor | None, ...]:
+        inputs, options = arguments[: calls.TENSORS], arguments[calls.TENSORS :]
+        *ctx.options, need_output, _ = options
+        ctx.plain = run is calls.forward
+        results: tuple[Tensor | None, ...] = run(*inputs, *ctx.options, need_output, True)
         y, _, c_n, kept = results
         # With a checkpoint backward makes the output again.
-        ctx.save_for_backward(*inputs, None if checkpoint else y, kept)
+        ctx.save_for_backward(*inputs, None if options[3] else y, kept)
         ctx.set_materialize_grads(False)
-        absent = [tensor for tensor in (y, c_n) if tensor.dim() == 1]
-        ctx.mark_non_differentiable(kept, *absent)
+        absent = [tensor for tensor in (y, c_n) if tensor is not None and tensor.dim() == 1]
+        ctx.mark_non_differentiable(*absent, *([] if kept is None else [kept]))
         return results
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        need_x, need_h_0, need_c_0, *need_weights = ctx.needs_input_grad[:8]
+        needed = ctx.needs_input_grad[1:9]
+        need_x, need_h_0, need_c_0, *need_weights = needed
         arguments = (
             *grads[:3],
             *ctx.saved_tensors,
             *ctx.options,
             *(need_x, need_h_0, need_c_0, any(need_weights)),
         )
-        operator = calls.backward if operators.is_plain(*grads[:3]) else _BACKWARD
+        operator = _BACKWARD
         if torch.is_grad_enabled():
             operator = _Once.apply
+        elif ctx.plain and operators.is_plain(*grads[:3]):
+            operator = calls.backward
         results = operator(*arguments)
-        given = [
-            grad if needed else None
-            for grad, needed in zip(results, ctx.needs_input_grad[:8], strict=True)
-        ]
-        return (*given, *[None] * (len(ctx.needs_input_grad) - len(given)))
+        given = [grad if wanted else None for grad, wanted in zip(results, needed, strict=True)]
+        return (None, *given, *[None] * (len(ctx.needs_input_grad) - 1 - len(given)))
 
 
 class _Once(torch.autograd.Function):
@@ -166,8 +168,33 @@ class _Once(torch.autograd.Function):
 
 
 def _differentiable(*arguments: Any) -> tuple[Tensor, ...]:
-    results: tuple[Tensor, ...] = _Recurrent.apply(*arguments)  # type: ignore[no-untyped-call]
+    results: tuple[Tensor, ...] = _Recurrent.apply(_FORWARD, *arguments)  # type: ignore[no-untyped-call]
     return results
+
+
+def _forward(*arguments: Any) -> tuple[Tensor, ...]:
+    return _filled(arguments[0], calls.forward(*arguments))
+
+
+def _backward(*arguments: Any) -> tuple[Tensor, ...]:
+    return _filled(arguments[3], calls.backward(*arguments))
+
+
+def _filled(x: Tensor, results: Iterable[Tensor | None]) -> tuple[Tensor, ...]:
+    """An operator has no results of None: an empty tensor stands for each."""
+    return tuple(x.new_empty(0) if result is None else result for result in results)
+
+
+def _empty_results(*arguments: Any) -> tuple[Tensor, ...]:
+    return _empty(arguments[0], calls.result_shapes(*arguments))
+
+
+def _empty_grads(*arguments: Any) -> tuple[Tensor, ...]:
+    return _empty(arguments[3], calls.grad_shapes(*arguments))
+
+
+def _empty(x: Tensor, shapes: Iterable[tuple[int, ...] | None]) -> tuple[Tensor, ...]:
+    return tuple(x.new_empty((0,) if shape is None else shape) for shape in shapes)
 
 
 _INPUTS = (
@@ -180,20 +207,18 @@ _SCHEMA = (
     f"(Tensor y, Tensor h_n, Tensor c_n, Tensor kept)"
 )
 _BACKWARD_SCHEMA = (
-    f"(Tensor? grad_y, Tensor? grad_h_n, Tensor? grad_c_n, {_INPUTS}, Tensor? y, Tensor kept, "
+    f"(Tensor? grad_y, Tensor? grad_h_n, Tensor? grad_c_n, {_INPUTS}, Tensor? y, Tensor? kept, "
     f"{_OPTIONS}, bool need_x, bool need_h_0, bool need_c_0, bool need_weights) -> "
     f"(Tensor grad_x, Tensor grad_h_0, Tensor grad_c_0, Tensor grad_weight_ih, "
     f"Tensor grad_weight_hh, Tensor grad_bias_ih, Tensor grad_bias_hh, Tensor grad_weight_hr)"
 )
 
-_FORWARD = operators.define("forward", _SCHEMA, call=calls.forward, empty=calls.empty_results)
-_BACKWARD = operators.define(
-    "backward", _BACKWARD_SCHEMA, call=calls.backward, empty=calls.empty_grads
-)
+_FORWARD = operators.define("forward", _SCHEMA, call=_forward, empty=_empty_results)
+_BACKWARD = operators.define("backward", _BACKWARD_SCHEMA, call=_backward, empty=_empty_grads)
 _RECURRENT = operators.define(
     "recurrent",
     _SCHEMA,
-    call=calls.forward,
-    empty=calls.empty_results,
+    call=_forward,
+    empty=_empty_results,
     differentiable=_differentiable,
 )

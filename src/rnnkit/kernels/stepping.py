@@ -49,7 +49,7 @@ class _Native:
         kept = [
             [None if w is None else w.detach().contiguous() for w in layer] for layer in weights
         ]
-        specs = (library.LayerSpec * len(kept))(*(_spec(mode, dtype, layer) for layer in kept))
+        specs = b"".join(_spec(mode, dtype, layer) for layer in kept)
         self._sequences = state[0].shape[1]
         handle = loaded.rnnkit_stream_new(
             specs, len(kept), self._sequences, torch.get_num_threads()
@@ -92,15 +92,15 @@ class _Reference:
             x = new[0]
 
 
-def _spec(mode: str, dtype: torch.dtype, weights: Sequence[Tensor | None]) -> library.LayerSpec:
+def _spec(mode: str, dtype: torch.dtype, weights: Sequence[Tensor | None]) -> bytes:
     weight_ih, weight_hh, *_, weight_hr = weights
     assert weight_ih is not None
     assert weight_hh is not None
-    return library.LayerSpec(
+    return library.LAYER.pack(
         library.MODES[mode],
         library.DTYPES[dtype],
         weight_ih.shape[1],
         weight_ih.shape[0] // GATES[mode],
         0 if weight_hr is None else weight_hh.shape[1],
-        library.WeightPointers(*(None if w is None else w.data_ptr() for w in weights)),
+        *(0 if w is None else w.data_ptr() for w in weights),
     )
