@@ -56,7 +56,7 @@ Split split_of(const Sizes &s, int64_t rows, int most_threads) {
   const bool few_rows = mean_rows < 4.0 * threads, big_weights = weights > (1 << 20);
   const bool by_units = !s.projected && vectors >= threads && (few_rows || big_weights);
   // A barrier costs more than a small step.
-  if (by_units && few_rows && step_work < 1e5 && mean_rows < threads) threads = 1;
+  if (by_units && few_rows && step_work < 4e4 && mean_rows < threads) threads = 1;
   return {threads, by_units};
 }
 

@@ -157,6 +157,16 @@ def test_gradients_have_the_same_bits_with_any_number_of_threads(
         assert_equal(given, expected)
 
 
+@pytest.mark.parametrize("mode", GATES)
+def test_threads_never_run_into_each_other(mode: str) -> None:
+    lengths = torch.randint(12, 51, (32,)).tolist()
+    problem = Problem(mode, lengths, steps=50, input_size=64, hidden_size=64, dtype=torch.float32)
+    expected = problem.with_gradients(problem.run("native"))
+    with threads(2):
+        for _ in range(30):
+            assert_equal(problem.with_gradients(problem.run("native")), expected)
+
+
 @pytest.mark.parametrize(("mode", "proj_size"), CASES)
 def test_training_and_inference_give_the_same_bits(mode: str, proj_size: int) -> None:
     problem = Problem(mode, [9, 4, 7], steps=9, proj_size=proj_size, dtype=torch.float32)

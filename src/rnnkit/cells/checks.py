@@ -33,7 +33,7 @@ def check_rate(cell: str, name: str, value: object) -> None:
 
 
 def check_input(cell: str, x: Tensor, weight_ih: Tensor) -> None:
-    """Refuse input whose number of features or dtype is not that of the weights."""
+    """Refuse input whose number of features, dtype or device is not that of the weights."""
     features, input_size = x.shape[-1], weight_ih.shape[1]
     if features != input_size:
         raise ShapeError(
@@ -46,6 +46,14 @@ def check_input(cell: str, x: Tensor, weight_ih: Tensor) -> None:
             f"{cell}: input is {x.dtype} but the weights are {weight_ih.dtype}. Convert one of "
             f"them: input.to({weight_ih.dtype}), or the module.to({x.dtype})."
         )
+    # Cheaper than the devices, and every call comes by here.
+    if x.is_cpu is not weight_ih.is_cpu and x.device != weight_ih.device:
+        raise ShapeError(
+            f"{cell}: input is on {x.device} but the weights are on {weight_ih.device}. Move one "
+            f"of them: input.to({str(weight_ih.device)!r}), or the module.to({str(x.device)!r})."
+        )
+    if x.layout is not torch.strided:
+        raise ShapeError(f"{cell}: input is {x.layout}. Pass input.to_dense().")
 
 
 def check_state(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, check_option
-from rnnkit.kernels import fused, library, native, reference, unrolled
+from rnnkit.kernels import fused, library, native, operators, reference, unrolled
 from rnnkit.kernels.interface import (
     GATES,
     LOW_PRECISION,
@@ -29,7 +29,7 @@ __all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "step", "use_ke
 
 ENVIRONMENT_VARIABLE = "RNNKIT_KERNEL"
 
-NATIVE = "native"
+NATIVE, REFERENCE = "native", "reference"
 
 # For each name besides "native", the kernel of each mode.
 _KERNELS: dict[str, dict[str, Kernel]] = {
@@ -39,7 +39,7 @@ _KERNELS: dict[str, dict[str, Kernel]] = {
         "RNN_TANH": unrolled.run,
         "RNN_RELU": unrolled.run,
     },
-    "reference": dict.fromkeys(GATES, reference.run),
+    REFERENCE: dict.fromkeys(GATES, reference.run),
 }
 _NAMES = (NATIVE, *_KERNELS)
 
@@ -187,8 +187,13 @@ def step(mode: str, x: Tensor, state: State | None, weights: Weights) -> State:
 
 
 def _choose(data: Tensor) -> tuple[str, bool]:
-    """The kernel for this input, and whether autocast will have it in float32."""
+    """The kernel for this input, and whether autocast will have it in float32.
+
+    Only the reference is made of operators that every transform of `torch.func` knows.
+    """
     cast = data.is_cpu and torch.is_autocast_enabled("cpu")
+    if operators.is_transformed():
+        return REFERENCE, cast
     dtype = torch.float32 if cast and data.dtype in LOW_PRECISION else data.dtype
     return chosen(dtype, data.device.type), cast
 

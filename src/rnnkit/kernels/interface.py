@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,12 +98,14 @@ class Padded:
     def _arrange(self, steps: int, sequences: int) -> tuple[Layout, Tensor | None]:
         """The layout, and each packed row's place among the padded ones; None: the same place."""
         if self._arranged is None:
-            lengths = torch.full((sequences,), steps) if self.lengths is None else self.lengths
-            layout = Layout(lengths.numpy())
+            # Under a transform of torch.func a tensor has numbers but no array of them.
+            given = [steps] * sequences if self.lengths is None else self.lengths.tolist()
+            lengths = np.array(given, dtype=np.int64)
+            layout = Layout(lengths)
             if layout.num_steps > steps:
                 where = int(lengths.argmax())
                 raise ShapeError(
-                    f"lengths[{where}] is {int(lengths[where])} but input has only {steps} steps. "
+                    f"lengths[{where}] is {lengths[where]} but input has only {steps} steps. "
                     f"With batch_first=True input is (B, T, I), otherwise (T, B, I)."
                 )
             rows = None

@@ -16,7 +16,7 @@ from torch.nn import Parameter
 
 from rnnkit.kernels.interface import in_float32
 
-__all__ = ["define", "is_plain"]
+__all__ = ["define", "is_plain", "is_transformed"]
 
 Call = Callable[..., Any]
 
@@ -25,7 +25,8 @@ _LIBRARY: Any = torch.library.Library("rnnkit", "DEF")  # type: ignore[no-untype
 
 def is_plain(*tensors: Tensor | None) -> bool:
     """Whether nothing but the numbers is wanted: no tracing, transform, mode or autocast, and no
-    numbers that are not in memory as they are (negated views, zeros without memory).
+    numbers that are not in memory as they are (batches of gradients, negated views, zeros without
+    memory).
 
     Then a C call may be made as it is; the way through torch's dispatcher costs about as much as a
     small recurrence.
@@ -39,12 +40,20 @@ def is_plain(*tensors: Tensor | None) -> bool:
         and torch._C._functorch.peek_interpreter_stack() is None
         and all(
             type(tensor) in (Tensor, Parameter)
+            and torch._C._has_storage(tensor)
             and not tensor.is_neg()
             and not tensor._is_zerotensor()
             for tensor in tensors
             if tensor is not None
         )
     )
+
+
+def is_transformed() -> bool:
+    """Whether a transform of `torch.func` is at work, whose tensors stand for others."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def define(
