@@ -119,25 +119,32 @@ class Forward {
   // The recurrence of n rows: what their h (by pointers) adds to the projections, and the cell.
   void step_rows(const Worker &w, int64_t n, const T *const *hidden, const T *const *pre,
                  const ForwardRow<T> *rows) {
-    const int64_t H = s_.H;
+    T *const buffer = private_[w.id].buffer;
+    const auto finish = [&](const Panel &panel, const T *sums, int64_t i, int R) {
+      for (int r = 0; r < R; ++r, sums += panel.vectors * lanes)
+        cell(panel, rows[i + r], hidden[i + r], sums);
+    };
+    if (n > 1 || w.unit_end(vectors_) - w.unit_begin(vectors_) > ROW_BLOCK) {
+      each_panel(w, [&](const Panel &panel) {
+        panel_product<T>(panel.vectors, hidden, n, wide_h_ + panel.offset(s_.P), s_.P,
+                         start_of(panel, pre), buffer, [&](const T *sums, int64_t i, int R) {
+                           finish(panel, sums, i, R);
+                         });
+      });
+      return;
+    }
+    // One row is a chain of operations that wait for each other: with all sums before all cells, the
+    // processor has several of them under way.
+    T *sums = buffer;
     each_panel(w, [&](const Panel &panel) {
-      const int64_t u = panel.first * lanes;
-      // A GRU's third product does not start from the input.
-      const Init<T> init{pre, 1, u + C::first_hidden * H, panel.stride(H), panel.left(H),
-                         panel.narrow(), C::gru ? 2 : 4};
-      panel_product<T>(panel.vectors, hidden, n, wide_h_ + panel.offset(s_.P), s_.P, init,
-                       private_[w.id].buffer, [&](const T *sums, int64_t i, int R) {
-                         for (int r = 0; r < R; ++r, sums += panel.vectors * lanes)
-                           if constexpr (C::lstm)
-                             ForwardCell<T, Mode>::lstm(rows[i + r], sums, u, H);
-                           else if constexpr (C::gru)
-                             ForwardCell<T, Mode>::gru(rows[i + r], hidden[i + r], sums, bias_h_, u,
-                                                       H);
-                           else
-                             for (int64_t j = 0; j < panel.vectors; ++j)
-                               ForwardCell<T, Mode>::rnn(rows[i + r], sums + j * lanes,
-                                                         u + j * lanes, H);
-                       });
+      multiply_for<T>(1, panel.vectors)(hidden, 0, wide_h_ + panel.offset(s_.P), s_.P,
+                                        start_of(panel, pre), false, sums);
+      sums += panel.vectors * lanes;
+    });
+    sums = buffer;
+    each_panel(w, [&](const Panel &panel) {
+      finish(panel, sums, 0, 1);
+      sums += panel.vectors * lanes;
     });
   }
 
@@ -176,6 +183,22 @@ class Forward {
       const Panels panels = unit_panels(w);
       for (int64_t p = 0; p < panels.count; ++p) f(Panel{panels.first(p), panels.size(p)});
     }
+  }
+  // A GRU's third product does not start from the input.
+  Init<T> start_of(const Panel &panel, const T *const *pre) const {
+    return {pre, 1, panel.first * lanes + C::first_hidden * s_.H, panel.stride(s_.H),
+            panel.left(s_.H), panel.narrow(), C::gru ? 2 : 4};
+  }
+  RNNKIT_INLINE void cell(const Panel &panel, const ForwardRow<T> &row, const T *hidden,
+                          const T *sums) const {
+    const int64_t u = panel.first * lanes;
+    if constexpr (C::lstm)
+      ForwardCell<T, Mode>::lstm(row, sums, u, s_.H);
+    else if constexpr (C::gru)
+      ForwardCell<T, Mode>::gru(row, hidden, sums, bias_h_, u, s_.H);
+    else
+      for (int64_t j = 0; j < panel.vectors; ++j)
+        ForwardCell<T, Mode>::rnn(row, sums + j * lanes, u + j * lanes, s_.H);
   }
   Panels unit_panels(const Worker &w) const {
     return Panels(w.unit_begin(vectors_), w.unit_end(vectors_), 4);

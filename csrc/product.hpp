@@ -84,9 +84,12 @@ Multiply<T> multiply_for(int64_t rows, int64_t vectors) {
   return table[vectors - 1][rows - 1];
 }
 
-// How `count` things fall into `parts` nearly equal runs: where run i begins.
-inline int64_t run_begin(int64_t count, int64_t parts, int64_t i) { return count * i / parts; }
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// How `count` things fall into `parts` nearly equal runs: where run i begins. A division takes as long as
+// a small product, and mostly one part is all.
+inline int64_t run_begin(int64_t count, int64_t parts, int64_t i) {
+  return parts == 1 ? count * i : count * i / parts;
+}
+inline int64_t ceil_div(int64_t a, int64_t b) { return a <= b ? a > 0 : (a + b - 1) / b; }
 
 // The vectors of outputs [begin, end) as panels of at most `most` vectors, nearly equal.
 struct Panels {
