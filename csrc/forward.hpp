@@ -124,7 +124,7 @@ class Forward {
       for (int r = 0; r < R; ++r, sums += panel.vectors * lanes)
         cell(panel, rows[i + r], hidden[i + r], sums);
     };
-    if (n > 1 || w.unit_end(vectors_) - w.unit_begin(vectors_) > ROW_BLOCK) {
+    if (n != 1 || w.unit_end(vectors_) - w.unit_begin(vectors_) > ROW_BLOCK) {
       each_panel(w, [&](const Panel &panel) {
         panel_product<T>(panel.vectors, hidden, n, wide_h_ + panel.offset(s_.P), s_.P,
                          start_of(panel, pre), buffer, [&](const T *sums, int64_t i, int R) {
