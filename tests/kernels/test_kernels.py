@@ -40,7 +40,10 @@ def torch_results(problem: Problem, *, reverse: bool) -> list[torch.Tensor]:
     hx = state if problem.mode == "LSTM" else state[0]
     output, final = torch.func.functional_call(module, parameters, (packed, hx))
     final = final if problem.mode == "LSTM" else (final,)
-    return [output.data.chunk(2, dim=1)[int(reverse)], *(f[int(reverse)] for f in final)]
+    return [
+        output.data.chunk(2, dim=1)[int(reverse)],
+        *(f[int(reverse)].unsqueeze(0) for f in final),
+    ]
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -111,7 +114,7 @@ def test_a_padded_batch_gives_what_its_packed_rows_give(
         output, *state = padded.run(kernel, reverse=reverse)
         rows, *sorted_state = packed.run("reference", reverse=reverse)
         expected = [padded.form.unpack(rows, *output.shape[:2])]
-        expected += [s[layout.inverse] for s in sorted_state]
+        expected += [s[:, layout.inverse] for s in sorted_state]
         given = padded.with_gradients([output, *state])
         assert_same(given, padded.with_gradients(expected), 1e-9)
 
@@ -122,7 +125,7 @@ def test_lstm_holds_its_cell_exactly_through_long_padding(dtype: torch.dtype) ->
     alone = Problem("LSTM", [1], dtype=dtype)
     alone.data, alone.weights = problem.data[1:2], problem.weights
     alone.state = (problem.state[0][1:], problem.state[1][1:])
-    given = problem.run("torch", reverse=False)[2][1:]
+    given = problem.run("torch", reverse=False)[2][:, 1:]
     expected = alone.run("torch", reverse=False)[2]
     torch.testing.assert_close(given, expected, rtol=TOLERANCE[dtype] / 10, atol=0)
 

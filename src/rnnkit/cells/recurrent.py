@@ -236,8 +236,8 @@ class Recurrent(nn.Module):
             alone = len(outputs) == 1 or outputs[0] is None
             data = outputs[0] if alone else torch.cat(outputs, dim=-1)
         if len(finals) == 1:
-            return data, tuple(s.unsqueeze(0) for s in finals[0])
-        return data, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+            return data, finals[0]
+        return data, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
     def _drop_recurrent(self, weights: Weights) -> Weights:
         if not self.training or self.recurrent_dropout == 0:

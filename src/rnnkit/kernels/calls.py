@@ -120,8 +120,8 @@ def result_shapes(*arguments: Any) -> tuple[Shape | None, ...]:
         kept = (rows, _RESERVED[mode] * hidden_size)
     return (
         (*form, output_size) if need_output else None,
-        (sequences, output_size),
-        (sequences, hidden_size) if mode == "LSTM" else None,
+        (1, sequences, output_size),
+        (1, sequences, hidden_size) if mode == "LSTM" else None,
         kept,
     )
 

@@ -136,8 +136,9 @@ def run(
     form: a `Layout` with data (N, I), or `Padded` with data (T, B, I).
     state: (h_0,) or (h_0, c_0), (B, H) each, in sorted order if packed and in the caller's if
     padded; None: zeros.
-    Returns output, in the form of data, and the final state, (B, H) each, at each sequence's own
-    last step (its first, if reverse). Of padded output, what is past a length is 0.
+    Returns output, in the form of data, and the final state, (1, B, H) each, as a layer's part of
+    torch's: at each sequence's own last step (its first, if reverse). Of padded output, what is
+    past a length is 0.
     need_state=False leaves an LSTM's c_n out: (h_n,). need_output=False gives None as output.
     checkpoint: wished steps of a segment; of these the native kernel keeps only the first states,
     and computes the rest again in backward, with the same gradient to the bit. Other kernels keep
@@ -146,7 +147,7 @@ def run(
     >>> weights = Weights(torch.zeros(2, 3), torch.zeros(2, 2), torch.ones(2), torch.zeros(2))
     >>> output, (h_n,) = run("RNN_RELU", torch.ones(3, 3), Layout([2, 1]), None, weights)
     >>> output.shape, h_n.shape
-    (torch.Size([3, 2]), torch.Size([2, 2]))
+    (torch.Size([3, 2]), torch.Size([1, 2, 2]))
     """
     name, cast = _choose(data)
     if name == NATIVE:
@@ -166,7 +167,7 @@ def run(
         data, state, weights = _in_float32(data, state, weights)
     with torch.autocast("cpu", enabled=False):
         output, final = _run_packed(_KERNELS[name][mode], mode, data, form, state, weights, options)
-    return output if need_output else None, final
+    return output if need_output else None, tuple(s.unsqueeze(0) for s in final)
 
 
 def step(mode: str, x: Tensor, state: State | None, weights: Weights) -> State:

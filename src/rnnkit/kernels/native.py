@@ -25,7 +25,7 @@ __all__ = ["Results", "forward", "run"]
 class Results(NamedTuple):
     """What forward gives; tensors that are not there are None, or empty where torch is tracing.
 
-    y: (T, B, P) padded or (N, P) packed; h_n: (B, P); c_n: (B, H), for an LSTM.
+    y: (T, B, P) padded or (N, P) packed; h_n: (1, B, P); c_n: (1, B, H), for an LSTM.
     kept: what backward needs: (T*B or N, width), packed row by packed row, LSTM i, f, g, o, c; GRU
     n, r, z and W_hn h + b_hn, H columns each; or, with a checkpoint, the states that each segment
     begins with, (segments, B, P + H of an LSTM).

@@ -31,22 +31,24 @@ def is_plain(*tensors: Tensor | None) -> bool:
     Then a C call may be made as it is; the way through torch's dispatcher costs about as much as a
     small recurrence.
     """
-    return (
-        not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-        and torch._C._get_tracing_state() is None
-        and not torch._C._len_torch_dispatch_stack()
-        and not torch._C._len_torch_function_stack()
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and all(
-            type(tensor) in (Tensor, Parameter)
-            and torch._C._has_storage(tensor)
-            and not tensor.is_neg()
-            and not tensor._is_zerotensor()
-            for tensor in tensors
-            if tensor is not None
-        )
-    )
+    if (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._len_torch_function_stack()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    ):
+        return False
+    for tensor in tensors:
+        if tensor is not None and (
+            type(tensor) not in (Tensor, Parameter)
+            or not torch._C._has_storage(tensor)
+            or tensor.is_neg()
+            or tensor._is_zerotensor()
+        ):
+            return False
+    return True
 
 
 def is_transformed() -> bool:
