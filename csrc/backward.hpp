@@ -354,7 +354,7 @@ int backward(const Call &call) {
   using C = Cell<Mode>;
   const Layout &layout = call.layout;
   const Sizes s(call);
-  const Split split = split_of<T, Mode>(s, layout.starts[s.T], static_cast<int>(call.threads));
+  const Split split = split_of<T, Mode>(call, s);
 
   const bool again = call.checkpoint > 0;  // the gates are computed again, segment by segment
   const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);

@@ -10,7 +10,7 @@ namespace {
 
 using rnnkit::Linear;
 
-// Calls f with the type and the cell of a problem as constants.
+// Calls f with the type and the cell of a layer as constants.
 template <class F>
 auto with_mode(int64_t mode, F f) {
   switch (mode) {

@@ -283,11 +283,10 @@ int forward(const Call &call) {
   using C = Cell<Mode>;
   const Layout &layout = call.layout;
   const Sizes s(call);
-  const Split split = split_of<T, Mode>(s, layout.starts[s.T], static_cast<int>(call.threads));
+  const Split split = split_of<T, Mode>(call, s);
 
-  const bool checkpointed = call.checkpoint > 0 && call.kept != nullptr;
-  T *const reserve = checkpointed ? nullptr : static_cast<T *>(call.kept);
-  T *const borders = checkpointed ? static_cast<T *>(call.kept) : nullptr;
+  T *const reserve = call.checkpoint > 0 ? nullptr : static_cast<T *>(call.kept);
+  T *const borders = call.checkpoint > 0 ? static_cast<T *>(call.kept) : nullptr;
   const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);
   const int64_t border = s.B * (s.P + (C::lstm ? s.H : 0));
   Forward<T, Mode> net(layout, s, call.layer.weights);

@@ -45,11 +45,12 @@ struct Split {
 };
 
 template <class T, int Mode>
-Split split_of(const Sizes &s, int64_t rows, int most_threads) {
+Split split_of(const Call &call, const Sizes &s) {
   constexpr int64_t gates = Cell<Mode>::gates;
+  const int64_t rows = call.layout.starts[s.T];
   const double work = 2.0 * rows * gates * s.H * (s.I + s.P);
   const int64_t vectors = ceil_div(s.H, Simd<T>::lanes);
-  int threads = work < 4e5 ? 1 : most_threads;
+  int threads = work < 4e5 ? 1 : static_cast<int>(call.threads);
   const double mean_rows = static_cast<double>(rows) / s.T;
   const int64_t weights = gates * s.H * s.P * static_cast<int64_t>(sizeof(T));
   const double step_work = 2.0 * mean_rows * gates * s.H * s.P;
@@ -64,7 +65,7 @@ Split split_of(const Sizes &s, int64_t rows, int most_threads) {
 // the weights' gradients are summed in the same order with and without checkpoints.
 template <class T, int Mode>
 int64_t segment_steps(const Call &call, const Sizes &s) {
-  if (call.checkpoint == 0 || call.kept == nullptr) return s.T;
+  if (call.checkpoint == 0) return s.T;
   const int64_t block = gradient_block<T, Mode>(s), blocks = ceil_div(call.checkpoint, block);
   return blocks < ceil_div(s.T, block) ? blocks * block : s.T;
 }

@@ -211,6 +211,7 @@ int run(const rnnkit_call &given, int (*function)(const Call &)) {
     return RNNKIT_BAD_SIZE;
   Call call{given, {}, take_scratch};
   call.threads = usable(given.threads);
+  if (call.kept == nullptr) call.checkpoint = 0;  // without room for its states it means nothing
   try {
     const int status = order.arrange(given, call.layout);
     if (status != RNNKIT_OK) return status;
@@ -227,9 +228,8 @@ int run(const rnnkit_call &given, int (*function)(const Call &)) {
 extern "C" {
 
 int rnnkit_forward(const rnnkit_call *call) {
-  // Without the states of its segments a checkpoint means nothing.
-  const bool checkpointed = call->checkpoint > 0 && call->kept != nullptr;
-  if (call->y.data == nullptr && call->kept != nullptr && !checkpointed) return RNNKIT_BAD_SIZE;
+  const bool keeps_gates = call->kept != nullptr && call->checkpoint == 0;
+  if (keeps_gates && call->y.data == nullptr) return RNNKIT_BAD_SIZE;
   return run(*call, engine().forward);
 }
 

@@ -82,11 +82,7 @@ def changed(problem: Problem, place: int, value: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (
-            0,
-            lambda x: x.float(),
-            r"weight_ih is torch.float64 of shape \(16, 3\), but torch.float32",
-        ),
+        (0, lambda x: x.float(), r"h_0 is torch.float64 of shape \(2, 4\), but torch.float32"),
         (0, lambda x: x.bfloat16(), "input is torch.bfloat16, but the native kernel takes"),
         (0, lambda x: x[..., :2], r"input is .* \(3, 2, 2\), but .* \(3, 2, 3\) was expected"),
         (0, lambda x: x[0], r"input is .* \(2, 3\)"),
@@ -156,6 +152,18 @@ def test_backward_checks_what_it_is_given(checkpoint: int) -> None:
     else:
         with pytest.raises(ShapeError, match="y is missing"):
             torch.ops.rnnkit.backward.default(*good)
+
+
+@pytest.mark.parametrize("checkpoint", [0, 2])
+def test_backward_reads_what_it_is_given_in_any_strides(checkpoint: int) -> None:
+    problem = Problem("LSTM", [3, 2], steps=3)
+    given = detached(arguments(problem, checkpoint=checkpoint))
+    y, h_n, c_n, kept = torch.ops.rnnkit.forward.default(*given)
+    read = [y, h_n, c_n, *given[:10], y, kept]
+    options = [*given[10:14], *[True] * 4]
+    expected = torch.ops.rnnkit.backward.default(*read, *options)
+    strided = [t if t is None else t.mT.contiguous().mT if t.dim() > 1 else t for t in read]
+    assert_equal(torch.ops.rnnkit.backward.default(*strided, *options), expected)
 
 
 # -- processes ----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def check_input(cell: str, x: Tensor, weight_ih: Tensor) -> None:
             f"them: input.to({weight_ih.dtype}), or the module.to({x.dtype})."
         )
     # Cheaper than the devices, and every call comes by here.
-    if x.is_cpu is not weight_ih.is_cpu and x.device != weight_ih.device:
+    if x.is_cpu is not weight_ih.is_cpu:
         raise ShapeError(
             f"{cell}: input is on {x.device} but the weights are on {weight_ih.device}. Move one "
             f"of them: input.to({str(weight_ih.device)!r}), or the module.to({str(x.device)!r})."

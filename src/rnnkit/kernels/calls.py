@@ -58,8 +58,8 @@ def backward(*arguments: Any) -> Results:
     words, _copies = _checked(inputs, sequences, mode, reverse, checkpoint)
     _check_results(inputs, sequences, mode, checkpoint, (*grads, y, kept))
     # Copies that live until the call is over.
-    grad_y = None if grads[0] is None else _with_rows(grads[0])
-    grad_h_n, grad_c_n = (None if grad is None else grad.contiguous() for grad in grads[1:])
+    grad_y, y = (None if t is None else _with_rows(t) for t in (grads[0], y))
+    grad_h_n, grad_c_n, kept = (None if t is None else t.contiguous() for t in (*grads[1:], kept))
     results = tuple(
         None if shape is None else memory.borrow(shape, x) for shape in grad_shapes(*arguments)
     )
@@ -189,10 +189,12 @@ def _checked(
         alive.append(tensor)
         return tensor.data_ptr()
 
-    if packed:
-        _check_batch_sizes(batch_sizes, steps, sequences)
     x = _with_rows(x)
     alive.append(x)
+    states = (
+        pointer("h_0", h_0, (sequences, output_size), dtype),
+        pointer("c_0", c_0, (sequences, hidden_size), dtype),
+    )
     words = (
         library.MODES[mode],
         library.DTYPES[dtype],
@@ -210,11 +212,12 @@ def _checked(
         torch.get_num_threads(),
         checkpoint,
         pointer("lengths", lengths, (sequences,), torch.int64),
-        pointer("batch_sizes", batch_sizes, batch_sizes.shape, torch.int64) if packed else 0,
+        pointer("batch_sizes", batch_sizes, (len(batch_sizes),), torch.int64) if packed else 0,
         *_rows(x, batch_sizes),
-        pointer("h_0", h_0, (sequences, output_size), dtype),
-        pointer("c_0", c_0, (sequences, hidden_size), dtype),
+        *states,
     )
+    if packed:
+        _check_batch_sizes(batch_sizes, steps, sequences)
     return words, alive
 
 
@@ -229,8 +232,6 @@ def _check(name: str, tensor: Tensor, shape: Shape, dtype: torch.dtype) -> None:
 
 
 def _check_batch_sizes(batch_sizes: Tensor, rows: int, sequences: int) -> None:
-    if not batch_sizes.is_cpu or batch_sizes.dim() != 1 or batch_sizes.dtype != torch.int64:
-        _check("batch_sizes", batch_sizes, (len(batch_sizes),), torch.int64)
     if int(batch_sizes.sum()) != rows or int(batch_sizes[0]) != sequences:
         raise ShapeError(
             f"batch_sizes begins with {int(batch_sizes[0])} and adds up to "

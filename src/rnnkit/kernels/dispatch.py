@@ -66,7 +66,8 @@ def kernel_for(
     """The name of the kernel that runs a mode ("RNN_TANH", "RNN_RELU", "GRU" or "LSTM").
 
     `use_kernel` decides, else the environment variable RNNKIT_KERNEL, else the first available:
-    "native" for float32 and float64 on the CPU, "torch" for the rest.
+    "native" for float32 and float64 on the CPU, "torch" for the rest. But under a transform of
+    `torch.func` it is always "reference", whose operators every transform knows.
     Raises OptionError if either names an unknown kernel, or "native" where that cannot run.
 
     >>> kernel_for("GRU", dtype=torch.bfloat16)
@@ -81,6 +82,8 @@ def kernel_for(
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def chosen(dtype: torch.dtype, device_type: str) -> str:
     """`kernel_for`, which is the same for every mode."""
+    if operators.is_transformed():
+        return REFERENCE
     source, name = "kernel", _forced.get()
     if name is None:
         source, name = ENVIRONMENT_VARIABLE, os.environ.get(ENVIRONMENT_VARIABLE)
@@ -188,13 +191,8 @@ def step(mode: str, x: Tensor, state: State | None, weights: Weights) -> State:
 
 
 def _choose(data: Tensor) -> tuple[str, bool]:
-    """The kernel for this input, and whether autocast will have it in float32.
-
-    Only the reference is made of operators that every transform of `torch.func` knows.
-    """
+    """The kernel for this input, and whether autocast will have it in float32."""
     cast = data.is_cpu and torch.is_autocast_enabled("cpu")
-    if operators.is_transformed():
-        return REFERENCE, cast
     dtype = torch.float32 if cast and data.dtype in LOW_PRECISION else data.dtype
     return chosen(dtype, data.device.type), cast
 

@@ -10,8 +10,8 @@ through, as `state`. `reverse` reads each sequence from its own last step to its
 With `need_state=False` an LSTM's c_n is left out of the final state; h_n is always there.
 Gate order is PyTorch's: LSTM i, f, g, o; GRU r, z, n, with the reset after the product.
 
-The native kernel also takes padded tensors (`Padded`) as they are; for the others
-`rnnkit.kernels.dispatch` packs them.
+The native kernel also takes padded tensors (`Padded`) as they are, and gives final states as
+(1, B, H); for the others `rnnkit.kernels.dispatch` packs, and adds that dimension.
 """
 
 from __future__ import annotations

@@ -91,7 +91,6 @@ def forward(
     # Without a checkpoint backward reads the output.
     need_output = need_output or (keep and not checkpoint)
     options = (sequences, mode, reverse, checkpoint, need_output, keep)
-    options = (sequences, mode, reverse, checkpoint, need_output, keep)
     arguments = (data, h_0, c_0, *weights, lengths, batch_sizes, *options)
     if not operators.is_plain(data, h_0, c_0, weights.weight_ih):
         results = (_RECURRENT if keep else _FORWARD)(*arguments)

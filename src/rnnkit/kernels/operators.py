@@ -23,6 +23,11 @@ Call = Callable[..., Any]
 _LIBRARY: Any = torch.library.Library("rnnkit", "DEF")  # type: ignore[no-untyped-call]
 
 
+def is_transformed() -> bool:
+    """Whether a transform of `torch.func` is at work, whose tensors stand for others."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
 def is_plain(*tensors: Tensor | None) -> bool:
     """Whether nothing but the numbers is wanted: no tracing, transform, mode or autocast, and no
     numbers that are not in memory as they are (batches of gradients, negated views, zeros without
@@ -37,7 +42,7 @@ def is_plain(*tensors: Tensor | None) -> bool:
         or torch._C._get_tracing_state() is not None
         or torch._C._len_torch_dispatch_stack()
         or torch._C._len_torch_function_stack()
-        or torch._C._functorch.peek_interpreter_stack() is not None
+        or is_transformed()
     ):
         return False
     for tensor in tensors:
@@ -49,13 +54,6 @@ def is_plain(*tensors: Tensor | None) -> bool:
         ):
             return False
     return True
-
-
-def is_transformed() -> bool:
-    """Whether a transform of `torch.func` is at work, whose tensors stand for others."""
-    if torch.compiler.is_compiling():
-        return False
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def define(
