@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "packed", "archive"}
+FOUNDATION = {"errors", "nest", "packed", "archive"}
 ALLOWED = {
     "errors": set(),
+    "nest": {"errors"},
     "packed": {"errors"},
     "archive": {"errors"},
     "data": FOUNDATION,
@@ -18,13 +19,26 @@ ALLOWED = {
     "batch": FOUNDATION,
     "kernels": FOUNDATION,
     "decode": FOUNDATION,
-    "cells": FOUNDATION | {"kernels"},
+    "bptt": FOUNDATION,
+    "cells": FOUNDATION | {"kernels", "bptt"},
     "networks": FOUNDATION | {"cells"},
-    "learn": FOUNDATION | {"batch"},
+    "learn": FOUNDATION | {"batch", "bptt"},
+    "diagnose": FOUNDATION | {"bptt", "cells", "learn"},
     "tasks": FOUNDATION
-    | {"data", "vectorize", "batch", "kernels", "decode", "cells", "networks", "learn"},
-    "ship": FOUNDATION | {"tasks"},
-    "cli": FOUNDATION | {"tasks", "ship", "data", "kernels", "learn"},
+    | {
+        "data",
+        "vectorize",
+        "batch",
+        "kernels",
+        "decode",
+        "bptt",
+        "cells",
+        "networks",
+        "learn",
+        "diagnose",
+    },
+    "ship": FOUNDATION | {"diagnose", "tasks"},
+    "cli": FOUNDATION | {"tasks", "ship", "data", "diagnose", "kernels", "learn"},
 }
 
 

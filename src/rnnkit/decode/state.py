@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnkit.errors import InputError, ShapeError
+from rnnkit.errors import ShapeError
+from rnnkit.nest import map_tensors, tensors_of
 
 __all__ = ["check_rows", "device_of", "reorder"]
 
@@ -24,22 +24,12 @@ def reorder(state: Any, rows: Tensor) -> Any:
     >>> h.tolist(), cache
     ([[2.0], [2.0]], {'steps': None})
     """
-    if state is None:
-        return None
-    if isinstance(state, Tensor):
-        return state.index_select(0, rows)
-    if isinstance(state, dict):
-        return {key: reorder(value, rows) for key, value in state.items()}
-    if isinstance(state, tuple) and hasattr(state, "_fields"):  # a NamedTuple
-        return type(state)(*(reorder(value, rows) for value in state))
-    if isinstance(state, (tuple, list)):
-        return type(state)(reorder(value, rows) for value in state)
-    raise _unknown(state)
+    return map_tensors(lambda tensor: tensor.index_select(0, rows), state)
 
 
 def check_rows(state: Any, batch_size: int) -> None:
     """Raise ShapeError unless every tensor of the state has `batch_size` rows."""
-    for tensor in _tensors(state):
+    for tensor in tensors_of(state):
         if tensor.ndim == 0 or tensor.shape[0] != batch_size:
             raise ShapeError(
                 f"state holds a tensor of shape {tuple(tensor.shape)}, but batch_size="
@@ -50,21 +40,4 @@ def check_rows(state: Any, batch_size: int) -> None:
 
 def device_of(state: Any) -> torch.device:
     """Where the state's tensors live, the CPU if there are none."""
-    return next((tensor.device for tensor in _tensors(state)), torch.device("cpu"))
-
-
-def _tensors(state: Any) -> Iterator[Tensor]:
-    if isinstance(state, Tensor):
-        yield state
-    elif isinstance(state, (tuple, list, dict)):
-        for value in state.values() if isinstance(state, dict) else state:
-            yield from _tensors(value)
-    elif state is not None:
-        raise _unknown(state)
-
-
-def _unknown(state: object) -> InputError:
-    return InputError(
-        f"state holds a {type(state).__name__}, but only tensors, None, tuples, lists and dicts "
-        f"can be reordered. Unpack it into one of those."
-    )
+    return next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))

@@ -1,0 +1,44 @@
+"""Back-propagation through time: how far gradients go back, and how they are afforded."""
+
+from rnnkit.bptt.gradient import Gone, backward, call_module, output_of
+from rnnkit.bptt.policies import (
+    POLICIES,
+    Checkpointed,
+    Full,
+    Policy,
+    RandomTruncated,
+    Truncated,
+    Window,
+    policy_of,
+)
+from rnnkit.bptt.states import (
+    batch_dim,
+    check_streams,
+    detach,
+    replace_streams,
+    scale_gradient,
+)
+from rnnkit.bptt.unroll import Piece, Run, unroll
+
+__all__ = [
+    "POLICIES",
+    "Checkpointed",
+    "Full",
+    "Gone",
+    "Piece",
+    "Policy",
+    "RandomTruncated",
+    "Run",
+    "Truncated",
+    "Window",
+    "backward",
+    "batch_dim",
+    "call_module",
+    "check_streams",
+    "detach",
+    "output_of",
+    "policy_of",
+    "replace_streams",
+    "scale_gradient",
+    "unroll",
+]

@@ -1,0 +1,78 @@
+"""The walk over windows, for whatever can run a few steps from a state."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from rnnkit.bptt.policies import Window
+from rnnkit.bptt.states import detach
+
+__all__ = ["Piece", "Run", "unroll"]
+
+Run = Callable[[int, int, Any], tuple[Any, Any]]
+"""(begin, end, state) -> the output of steps begin..end-1, and the state after them."""
+
+
+class Piece(NamedTuple):
+    """The output of steps begin..end-1, all of which count."""
+
+    begin: int
+    end: int
+    output: Any
+
+
+def unroll(
+    windows: Iterable[Window],
+    run: Run,
+    state: Any,
+    *,
+    narrow: Callable[[Any, int, int, int], Any],
+) -> Iterator[tuple[Window, list[Piece], Any]]:
+    """Run a sequence window by window; each is a graph of its own.
+
+    state: before step 0. It is used as it is; every later state is a constant to what follows.
+    narrow: (output of steps begin..end-1, begin, end, first) -> that of first..end-1.
+    Yields each window, the outputs of its steps from `window.begin` on, in order, and the state at
+    its end, detached. Windows may be endless: they are read only as far as they are needed.
+    """
+    known = {0: state}
+    for window, starts in _with_later_starts(windows):
+        state, pieces = known[window.start], []
+        wanted = {start for start in starts if start not in known}
+        for begin, end in _between(window, wanted):
+            output, state = run(begin, end, state)
+            if end > window.begin:
+                first = max(begin, window.begin)
+                kept = output if first == begin else narrow(output, begin, end, first)
+                pieces.append(Piece(first, end, kept))
+            if end in wanted:
+                known[end] = detach(state)
+            if end in window.stops and window.gate is not None:
+                state = window.gate(end, state)
+        del output
+        known = {step: kept for step, kept in known.items() if step in starts}
+        state = detach(state)
+        yield window, pieces, state
+
+
+def _between(window: Window, wanted: set[int]) -> Iterator[tuple[int, int]]:
+    """The window cut at its stops, and where a state is wanted."""
+    inside = {step for step in wanted if window.start < step < window.end}
+    steps = sorted({window.start, window.end, *window.stops} | inside)
+    return zip(steps[:-1], steps[1:], strict=True)
+
+
+def _with_later_starts(windows: Iterable[Window]) -> Iterator[tuple[Window, set[int]]]:
+    """Each window, and where later ones start that this one reaches."""
+    coming = iter(windows)
+    ahead = deque([next(coming)])
+    while ahead:
+        window = ahead.popleft()
+        while not ahead or ahead[-1].start < window.end:
+            following = next(coming, None)
+            if following is None:
+                break
+            ahead.append(following)
+        yield window, {later.start for later in ahead if later.start <= window.end}
