@@ -21,7 +21,7 @@ ALLOWED = {
     "decode": FOUNDATION,
     "bptt": FOUNDATION,
     "cells": FOUNDATION | {"kernels", "bptt"},
-    "networks": FOUNDATION | {"cells"},
+    "networks": FOUNDATION | {"bptt", "cells"},
     "learn": FOUNDATION | {"batch", "bptt"},
     "diagnose": FOUNDATION | {"bptt", "cells", "learn"},
     "tasks": FOUNDATION

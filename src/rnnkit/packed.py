@@ -151,6 +151,15 @@ class Layout:
         rows = self.starts[step.clamp(0, self.num_steps - 1)] + self.sequence_of_row
         return torch.where(inside, rows, 0), inside
 
+    def between(self, begin: int, end: int) -> Layout:
+        """The layout of steps begin..end-1 alone, whose rows are starts[begin]..starts[end]-1.
+
+        >>> Layout([1, 3]).between(1, 3).lengths.tolist()
+        [2]
+        """
+        running = self._lengths[: self._batch_sizes[begin]]
+        return Layout(np.minimum(running, end) - begin, sort=False)
+
     def pad(self, data: Tensor, value: float = 0.0) -> Tensor:
         """(N, ...) -> (T, B, ...), sorted order."""
         shape = (self.num_steps, self.num_sequences, *data.shape[1:])

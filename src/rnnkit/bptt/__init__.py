@@ -1,6 +1,6 @@
 """Back-propagation through time: how far gradients go back, and how they are afforded."""
 
-from rnnkit.bptt.gradient import Gone, backward, call_module, output_of
+from rnnkit.bptt.gradient import Gone, backward, call_module, in_segments, output_of
 from rnnkit.bptt.policies import (
     POLICIES,
     Checkpointed,
@@ -36,6 +36,7 @@ __all__ = [
     "call_module",
     "check_streams",
     "detach",
+    "in_segments",
     "output_of",
     "policy_of",
     "replace_streams",

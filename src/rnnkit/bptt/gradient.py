@@ -15,7 +15,7 @@ from rnnkit.bptt.unroll import Piece, Run, unroll
 from rnnkit.errors import InputError, ShapeError
 from rnnkit.nest import map_tensors, tensors_of
 
-__all__ = ["Gone", "backward", "call_module", "output_of"]
+__all__ = ["Gone", "backward", "call_module", "in_segments", "output_of"]
 
 PROBE_STEPS = 4  # two runs of so many steps, and twice as many, tell what a step keeps
 
@@ -75,14 +75,15 @@ def backward(
         piece = map_tensors(lambda t: t.narrow(time_dim, begin, end - begin), x)
         return call_module(module, piece, before, batch_first=batch_first)
 
+    walker: Run = run
     if isinstance(chosen, Checkpointed):
-        run = _in_segments(chosen, run, num_steps, detach(state), time_dim)
+        walker = in_segments(chosen, run, num_steps, detach(state), time_dim=time_dim)
 
     def narrow(output: Any, begin: int, end: int, first: int) -> Any:
         return map_tensors(lambda t: t.narrow(time_dim, first - begin, end - first), output)
 
     total, count = torch.zeros(()), 0
-    walk = unroll(chosen.windows(num_steps), run, detach(state), narrow=narrow)
+    walk = unroll(chosen.windows(num_steps), walker, detach(state), narrow=narrow)
     for window, pieces, after in walk:
         part = loss(output_of(pieces, time_dim), window)
         del pieces
@@ -156,8 +157,14 @@ def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     return time_dim, num_steps, num_streams
 
 
-def _in_segments(policy: Checkpointed, run: Run, num_steps: int, state: Any, time_dim: int) -> Run:
-    """The same run, keeping only the states between segments (of segments)."""
+def in_segments(
+    policy: Checkpointed, run: Run, num_steps: int, state: Any, *, time_dim: int = 0
+) -> Run:
+    """The same run, keeping only the states between segments (of segments).
+
+    state: that the run begins with. time_dim: of its outputs, which are put together again.
+    Raises OptionError if the policy's memory budget is too small.
+    """
     step_bytes, state_bytes = 0.0, 0.0
     if policy.memory_budget is not None:
         step_bytes, state_bytes = _measured(run, num_steps, state)

@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
@@ -34,6 +34,7 @@ class Window(NamedTuple):
     The state before step `start` is where the gradient ends. Losses count from `begin` on: of the
     steps before it only the states matter, and their own losses belong to an earlier window.
     stops: steps inside before which the state goes through gate(step, state).
+    watch: what (begin, end, output) of every piece between two stops goes through.
     """
 
     start: int
@@ -41,6 +42,7 @@ class Window(NamedTuple):
     end: int
     stops: tuple[int, ...] = ()
     gate: Callable[[int, Any], Any] | None = None
+    watch: Callable[[int, int, Any], Any] | None = None
 
     @property
     def steps(self) -> slice:
@@ -49,7 +51,12 @@ class Window(NamedTuple):
 
 
 class Policy(ABC):
-    """Which windows a sequence is run in."""
+    """Which windows a sequence is run in.
+
+    exact: whether one window holds all steps, with nothing on the gradient's way.
+    """
+
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def windows(self, num_steps: int | None) -> Iterator[Window]:
@@ -65,6 +72,8 @@ class Full(Policy):
     >>> list(Full().windows(7))[0][:3]
     (0, 0, 7)
     """
+
+    exact = True
 
     def windows(self, num_steps: int | None) -> Iterator[Window]:
         yield Window(0, 0, _ended(self, num_steps))
@@ -131,6 +140,8 @@ class Checkpointed(Policy):
     >>> Checkpointed(memory_budget=10**6).segment_lengths(10_000, step_bytes=4000, state_bytes=400)
     (245,)
     """
+
+    exact = True
 
     segments: int | None = None
     memory_budget: int | None = None
@@ -265,9 +276,8 @@ def _weighted(start: int, end: int, weights: dict[int, float]) -> Window:
 def _spread(num_steps: int, innermost: int, level: int) -> tuple[int, ...]:
     """Lengths at so many levels, in equal ratios from the whole down to the innermost."""
     ratio = (num_steps / innermost) ** (1 / level)
-    return tuple(
-        max(1, math.ceil(num_steps / ratio**depth - 1e-9)) for depth in range(1, level)
-    ) + (innermost,)
+    outer = (num_steps / ratio**depth for depth in range(1, level))
+    return (*(max(1, math.ceil(length - 1e-9)) for length in outer), innermost)
 
 
 def _needed(

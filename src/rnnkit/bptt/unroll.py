@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rnnkit.bptt.policies import Window
@@ -43,6 +44,8 @@ def unroll(
         wanted = {start for start in starts if start not in known}
         for begin, end in _between(window, wanted):
             output, state = run(begin, end, state)
+            if window.watch is not None:
+                output = window.watch(begin, end, output)
             if end > window.begin:
                 first = max(begin, window.begin)
                 kept = output if first == begin else narrow(output, begin, end, first)
@@ -61,7 +64,7 @@ def _between(window: Window, wanted: set[int]) -> Iterator[tuple[int, int]]:
     """The window cut at its stops, and where a state is wanted."""
     inside = {step for step in wanted if window.start < step < window.end}
     steps = sorted({window.start, window.end, *window.stops} | inside)
-    return zip(steps[:-1], steps[1:], strict=True)
+    return pairwise(steps)
 
 
 def _with_later_starts(windows: Iterable[Window]) -> Iterator[tuple[Window, set[int]]]:

@@ -5,6 +5,7 @@ from rnnkit.cells.layers import GRU, LSTM, RNN
 from rnnkit.cells.linear import Linear
 from rnnkit.cells.single import GRUCell, LSTMCell, RNNCell
 from rnnkit.cells.stream import Stream
+from rnnkit.cells.through_time import set_bptt
 from rnnkit.cells.weights import from_keras, to_keras
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Stream",
     "from_keras",
     "initialize_",
+    "set_bptt",
     "to_keras",
 ]

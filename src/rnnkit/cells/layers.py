@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnkit.bptt import Policy
 from rnnkit.cells.recurrent import Recurrent
 from rnnkit.errors import ShapeError, check_option
 from rnnkit.kernels import State
@@ -28,6 +29,7 @@ class RNN(Recurrent):
     The arguments are those of `torch.nn.RNN`, and besides:
     recurrent_dropout: share of W_hh's weights that are dropped while training, one mask a layer,
     direction and forward (Merity, Keskar & Socher 2018, "weight drop").
+    bptt: how far gradients go back, a policy of `rnnkit.bptt` or its text; see `set_bptt`.
 
     Called with `layer(input, hx=None, *, lengths=None, need_state=True)`:
     input: (T, B, I), or (B, T, I) if batch_first; (T, I) for one sequence; a `PackedSequence`; or
@@ -61,6 +63,7 @@ class RNN(Recurrent):
         dtype: torch.dtype | None = None,
         *,
         recurrent_dropout: float = 0.0,
+        bptt: Policy | str | None = None,
     ) -> None:
         check_option("nonlinearity", nonlinearity, ["tanh", "relu"])
         super().__init__(
@@ -76,6 +79,7 @@ class RNN(Recurrent):
             device,
             dtype,
             recurrent_dropout,
+            bptt,
         )
         self.nonlinearity = nonlinearity
 
@@ -91,7 +95,7 @@ class GRU(Recurrent):
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr) ;  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn)) ;  h' = (1 - z) * n + z * h
 
-    The arguments are those of `torch.nn.GRU`, and `recurrent_dropout`. Input, state, lengths,
+    The arguments are those of `torch.nn.GRU`, `recurrent_dropout` and `bptt`. Input, state, lengths,
     results and errors are as in `RNN`.
 
     >>> layer = GRU(3, 4, num_layers=2)
@@ -113,6 +117,7 @@ class GRU(Recurrent):
         dtype: torch.dtype | None = None,
         *,
         recurrent_dropout: float = 0.0,
+        bptt: Policy | str | None = None,
     ) -> None:
         super().__init__(
             "GRU",
@@ -127,6 +132,7 @@ class GRU(Recurrent):
             device,
             dtype,
             recurrent_dropout,
+            bptt,
         )
 
 
@@ -136,7 +142,7 @@ class LSTM(Recurrent):
     i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.) ;  g = tanh(...)
     c' = f * c + i * g ;  h' = o * tanh(c'), times W_hr if proj_size > 0 (Sak et al. 2014)
 
-    The arguments are those of `torch.nn.LSTM`, and `recurrent_dropout`. Input, lengths and errors
+    The arguments are those of `torch.nn.LSTM`, `recurrent_dropout` and `bptt`. Input, lengths and errors
     are as in `RNN`. The state is (h, c): h (L*D, B, P or H), c (L*D, B, H). With
     need_state=False c_n is None, which saves a little where lengths differ; h_n is always given.
 
@@ -162,6 +168,7 @@ class LSTM(Recurrent):
         dtype: torch.dtype | None = None,
         *,
         recurrent_dropout: float = 0.0,
+        bptt: Policy | str | None = None,
     ) -> None:
         super().__init__(
             "LSTM",
@@ -176,6 +183,7 @@ class LSTM(Recurrent):
             device,
             dtype,
             recurrent_dropout,
+            bptt,
         )
 
     def _take(self, hx: Any) -> State:

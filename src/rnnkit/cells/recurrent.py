@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnkit import kernels
+from rnnkit.bptt import Full, Policy, policy_of
 from rnnkit.cells.checks import (
     Lengths,
     check_input,
@@ -20,6 +22,7 @@ from rnnkit.cells.checks import (
     check_state,
     lengths_of,
 )
+from rnnkit.cells.through_time import run_through_time
 from rnnkit.errors import OptionError, ShapeError, check_option
 from rnnkit.kernels import GATES, Form, Padded, State, Trace, Weights
 from rnnkit.packed import Layout, Packed
@@ -50,6 +53,7 @@ class Recurrent(nn.Module):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
         recurrent_dropout: float,
+        bptt: Policy | str | None,
     ) -> None:
         super().__init__()
         self.mode = mode
@@ -57,6 +61,7 @@ class Recurrent(nn.Module):
         self.num_layers, self.proj_size = num_layers, proj_size
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
+        self.bptt = policy_of(bptt)
         self._check_options()
         for layer in range(num_layers):
             for suffix in self._suffixes(layer):
@@ -210,10 +215,11 @@ class Recurrent(nn.Module):
         initial: State | None,
         *,
         need_output: bool = True,
-        run: Any = kernels.run,
+        run: Any = None,
         **options: Any,
     ) -> tuple[Any, State]:
         """A batch through all layers and directions; initial: (L*D, B, H) in the form's order."""
+        run = run or partial(run_through_time, self.bptt)
         finals: list[State] = []
         for layer in range(self.num_layers):
             if layer:
@@ -339,7 +345,7 @@ class Recurrent(nn.Module):
         """The arguments that differ from their defaults."""
         options: dict[str, object] = {"proj_size": 0, "num_layers": 1, "bias": True}
         options |= {"batch_first": False, "dropout": 0.0, "bidirectional": False}
-        options |= {"recurrent_dropout": 0.0}
+        options |= {"recurrent_dropout": 0.0, "bptt": Full()}
         changed = [
             f"{name}={getattr(self, name)}"
             for name, default in options.items()

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit import kernels
+from rnnkit.bptt import Full, Policy
 from rnnkit.cells.checks import check_input, check_size, check_state
+from rnnkit.cells.through_time import run_through_time
 from rnnkit.errors import ShapeError, check_option
 from rnnkit.kernels import GATES, State, Weights
 from rnnkit.packed import Packed
@@ -39,6 +41,7 @@ class Cell(nn.Module):
         check_option("bias", bias, [True, False])
         self.mode, self.bias = mode, bias
         self.input_size, self.hidden_size = input_size, hidden_size
+        self.bptt: Policy = Full()  # of `run`; see `set_bptt`
         rows = GATES[mode] * hidden_size
         like = {"device": device, "dtype": dtype}
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size, **like))  # type: ignore[arg-type]
@@ -78,8 +81,8 @@ class Cell(nn.Module):
         Returns every h', (N, H) packed.
         """
         check_input(type(self).__name__, input.data, self.weight_ih)
-        output, _ = kernels.run(
-            self.mode, input.data, input.layout, state, self.weights(), need_state=False
+        output, _ = run_through_time(
+            self.bptt, self.mode, input.data, input.layout, state, self.weights(), need_state=False
         )
         return input.with_data(output)
 

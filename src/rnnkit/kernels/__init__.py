@@ -1,6 +1,6 @@
 """The recurrences themselves: the equations, faster ways to run them, and the choice of one."""
 
-from rnnkit.kernels.dispatch import available, kernel_for, run, step, use_kernel
+from rnnkit.kernels.dispatch import available, kernel_for, run, run_packed, step, use_kernel
 from rnnkit.kernels.interface import GATES, Form, Padded, State, Weights
 from rnnkit.kernels.library import use_isa
 from rnnkit.kernels.linear import linear
@@ -21,6 +21,7 @@ __all__ = [
     "kernel_for",
     "linear",
     "run",
+    "run_packed",
     "step",
     "stepper",
     "trace",

@@ -25,7 +25,7 @@ from rnnkit.kernels.interface import (
 )
 from rnnkit.packed import Layout
 
-__all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "step", "use_kernel"]
+__all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "run_packed", "step", "use_kernel"]
 
 ENVIRONMENT_VARIABLE = "RNNKIT_KERNEL"
 
@@ -169,7 +169,7 @@ def run(
     if cast:
         data, state, weights = _in_float32(data, state, weights)
     with torch.autocast("cpu", enabled=False):
-        output, final = _run_packed(_KERNELS[name][mode], mode, data, form, state, weights, options)
+        output, final = run_packed(_KERNELS[name][mode], mode, data, form, state, weights, options)
     return output if need_output else None, tuple(s.unsqueeze(0) for s in final)
 
 
@@ -206,7 +206,7 @@ def _in_float32(
 
 # Not traced into: layouts are made of numbers that only data can tell.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def _run_packed(
+def run_packed(
     kernel: Kernel,
     mode: str,
     data: Tensor,
@@ -215,7 +215,7 @@ def _run_packed(
     weights: Weights,
     options: dict[str, bool],
 ) -> tuple[Tensor, State]:
-    """Run a kernel that takes packed rows, also on a padded batch."""
+    """Run a kernel that takes packed rows, also on a padded batch; final states are (B, H)."""
     if isinstance(form, Layout):
         state = state or zero_state(mode, data, form.num_sequences, weights)
         return kernel(mode, data, form, state, weights, **options)

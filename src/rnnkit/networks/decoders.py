@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rnnkit.bptt import Checkpointed, Full, Policy, Run, in_segments, unroll
 from rnnkit.cells import GRUCell, LSTMCell, RNNCell, initialize_
 from rnnkit.errors import check_option
 from rnnkit.networks.attention import build_attention
@@ -85,6 +86,7 @@ class AttentionDecoder(nn.Module):
         check_option("cell", cell, [*STEP_CELLS, "none"])
         self.cell, self.hidden_size = cell, hidden_size
         self.input_feeding = input_feeding and cell != "none"
+        self.bptt: Policy = Full()  # see `rnnkit.cells.set_bptt`
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         nn.init.normal_(self.embedding.weight, std=0.1)
         first = embedding_size + (embedding_size if self.input_feeding else 0)
@@ -142,11 +144,27 @@ class AttentionDecoder(nn.Module):
 
     def _run_feeding(self, embedded: Packed, state: DecoderState) -> Packed:
         """Attentional vectors (N, E), step by step: each needs the one before."""
-        feeds = []
-        for x in torch.split(embedded.data, embedded.layout.batch_sizes.tolist()):
-            state = self._advance(x, _first_rows(state, x.shape[0]))
-            feeds.append(state.feed)
-        return embedded.with_data(torch.cat(feeds))
+        steps = torch.split(embedded.data, embedded.layout.batch_sizes.tolist())
+        sizes = [len(x) for x in steps]
+
+        def run(begin: int, end: int, before: Any) -> tuple[Tensor, Any]:
+            now = state._replace(layers=before[0], feed=before[1])
+            feeds = []
+            for x in steps[begin:end]:
+                now = self._advance(x, _first_rows(now, len(x)))
+                feeds.append(now.feed)
+            return torch.cat(feeds), (now.layers, now.feed)
+
+        def narrow(feeds: Tensor, begin: int, end: int, first: int) -> Tensor:
+            return feeds[sum(sizes[begin:first]) : sum(sizes[begin:end])]
+
+        # What goes from step to step is cut as the policy says; the source is seen from every step.
+        carried = (state.layers, state.feed)
+        walker: Run = run
+        if isinstance(self.bptt, Checkpointed) and torch.is_grad_enabled():
+            walker = in_segments(self.bptt, run, len(steps), carried)
+        walk = unroll(self.bptt.windows(len(steps)), walker, carried, narrow=narrow)
+        return embedded.with_data(torch.cat([one.output for _, part, _ in walk for one in part]))
 
     def _run_at_once(self, embedded: Packed, state: DecoderState) -> Packed:
         """Attentional vectors (N, E) without input feeding: the recurrence, then all attention."""

@@ -1,0 +1,136 @@
+"""A layer whose gradients go back through time as a policy says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnkit import kernels
+from rnnkit.bptt import Checkpointed, Policy, policy_of, unroll
+from rnnkit.kernels import GATES, Form, State, Weights
+from rnnkit.packed import Layout
+
+__all__ = ["run_through_time", "set_bptt"]
+
+# What a step of a sequence keeps for backward, in columns of H; its output is one more.
+_KEPT = {"RNN_TANH": 0, "RNN_RELU": 0, "GRU": 4, "LSTM": 5}
+
+
+def set_bptt(module: nn.Module, policy: Policy | str | None) -> nn.Module:
+    """Let every recurrent layer and decoder of rnnkit inside a module go back as the policy says.
+
+    Each layer and direction is cut by itself, in windows counted in its own reading order, so that
+    in a stack a loss may reach further back through the layers below. In a batch the windows are
+    those of its longest sequence: one that ends inside a block goes back as far as that block.
+    Only gradients are touched: outputs and states are those of full back-propagation.
+    Checkpointed saves memory with the native kernel; the others keep what they need all the same.
+    Returns the module. Raises OptionError if the text names no policy.
+
+    >>> from rnnkit.cells import LSTM
+    >>> set_bptt(LSTM(3, 4), "truncated(20, 40)").bptt
+    Truncated(k1=20, k2=40)
+    """
+    chosen = policy_of(policy)
+    for part in module.modules():
+        if hasattr(part, "bptt"):
+            part.bptt = chosen  # type: ignore[assignment]
+    return module
+
+
+def run_through_time(
+    policy: Policy,
+    mode: str,
+    data: Any,
+    form: Form,
+    state: State | None,
+    weights: Weights,
+    *,
+    reverse: bool = False,
+    need_state: bool = True,
+    need_output: bool = True,
+    checkpoint: int | None = None,
+) -> tuple[Any, State]:
+    """`kernels.run` in the policy's windows; without a gradient there is nothing to cut."""
+    options = {"reverse": reverse, "need_state": need_state, "need_output": need_output}
+    if not torch.is_grad_enabled() or policy.exact:
+        if isinstance(policy, Checkpointed) and checkpoint is None:
+            checkpoint = _segment(policy, mode, data, form, weights)
+        return kernels.run(mode, data, form, state, weights, checkpoint=checkpoint, **options)
+
+    def windowed(
+        mode: str, data: Tensor, layout: Layout, state: State, weights: Weights, **options: Any
+    ) -> tuple[Any, State]:
+        return _in_windows(policy, mode, data, layout, state, weights, **options)
+
+    output, final = kernels.run_packed(windowed, mode, data, form, state, weights, options)
+    return output, tuple(s.unsqueeze(0) for s in final)
+
+
+def _in_windows(
+    policy: Policy,
+    mode: str,
+    data: Tensor,
+    layout: Layout,
+    state: State,
+    weights: Weights,
+    *,
+    reverse: bool,
+    need_state: bool,
+    need_output: bool,
+) -> tuple[Tensor | None, State]:
+    """(N, I) and (B, H) to (N, P) and (B, H), in sorted order."""
+    starts, sizes = layout.starts.tolist(), [*layout.batch_sizes.tolist(), 0]
+    data = data.index_select(0, layout.reversal) if reverse else data
+
+    def run(begin: int, end: int, before: State) -> tuple[Any, State]:
+        """The sequences that are still running; those that end here give their last state."""
+        output, after = kernels.run(
+            mode,
+            data[starts[begin] : starts[end]],
+            layout.between(begin, end),
+            before,
+            weights,
+            need_output=need_output,
+        )
+        running = sizes[end]
+        ended = tuple(s[0, running:] for s in after)
+        return (output, ended), tuple(s[0, :running] for s in after)
+
+    def narrow(output: Any, begin: int, end: int, first: int) -> Any:
+        rows, ended = output
+        rows = None if rows is None else rows[starts[first] - starts[begin] :]
+        return rows, tuple(s[: sizes[first] - sizes[end]] for s in ended)
+
+    walk = unroll(policy.windows(layout.num_steps), run, state, narrow=narrow)
+    outputs = [piece.output for _, pieces, _ in walk for piece in pieces]
+    # Sequences that end early come first here, and last in sorted order.
+    final = tuple(
+        torch.cat([ended[part] for _, ended in reversed(outputs)]) for part in range(len(state))
+    )
+    if not need_state:
+        final = final[:1]
+    if not need_output:
+        return None, final
+    rows = torch.cat([rows for rows, _ in outputs])
+    return rows.index_select(0, layout.reversal) if reverse else rows, final
+
+
+def _segment(
+    policy: Checkpointed, mode: str, data: Tensor, form: Form, weights: Weights
+) -> int | None:
+    """Steps of a segment, from what the native kernel keeps of a step and of a state."""
+    if isinstance(form, Layout):
+        steps, sequences = form.num_steps, form.num_sequences
+    else:
+        steps, sequences = data.shape[:2]
+    output_size = weights.weight_hh.shape[1]
+    hidden_size = weights.weight_hh.shape[0] // GATES[mode]
+    step = _KEPT[mode] * hidden_size + output_size
+    state = output_size + (hidden_size if mode == "LSTM" else 0)
+    row = sequences * weights.weight_hh.element_size()
+    lengths = policy.segment_lengths(
+        steps, step_bytes=row * step, state_bytes=row * state, levels=1
+    )
+    return lengths[0] if lengths else None
