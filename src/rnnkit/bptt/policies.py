@@ -7,7 +7,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -62,6 +62,12 @@ class Policy(ABC):
     def windows(self, num_steps: int | None) -> Iterator[Window]:
         """The windows of a sequence in order; of an endless stream where num_steps is None."""
 
+    def __str__(self) -> str:
+        """In short, as `policy_of` reads it."""
+        values = ((one.name, getattr(self, one.name)) for one in fields(self))  # type: ignore[arg-type]
+        given = ", ".join(f"{name}={value}" for name, value in values if value is not None)
+        return f"{type(self).__name__.lower()}({given})"
+
 
 @dataclass(frozen=True)
 class Full(Policy):
@@ -107,6 +113,9 @@ class Truncated(Policy):
                 f"Truncated(k1={self.k1}, k2={self.k2}): a gradient that goes back k2 steps every "
                 f"k1 steps would leave losses out. Choose k2 >= k1."
             )
+
+    def __str__(self) -> str:
+        return f"truncated({self.k1}, {self.reach})"
 
     @property
     def reach(self) -> int:
@@ -239,12 +248,6 @@ class RandomTruncated(Policy):
             )
         if self.alpha is not None and not 1 < self.alpha < math.inf:
             raise OptionError(f"alpha={self.alpha}, but a number above 1 was expected.")
-        # A first candidate that is always cut would lose what lies behind it.
-        if self.probability(self.every) >= 1:
-            raise OptionError(
-                f"RandomTruncated(length={self.length}, every={self.every}, alpha={self.alpha}) "
-                f"would cut with probability 1. Raise length or lower every."
-            )
 
     def probability(self, steps: int) -> float:
         """c_t, for a step that comes so many steps after the last cut."""
