@@ -13,12 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -28,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.layers.peers.torch_modules import onednn
+from benchmarks.peak import forget_peak, peak
 from benchmarks.report import versions, write
 from rnnkit import cells
 
@@ -117,31 +116,15 @@ def measure(name: str, steps: int) -> Measured:
     """In this process, which must have done nothing else."""
     way, layer, x = WAYS[name], WAYS[name].layer(), make_input(steps)
     way.gradients(layer, make_input(WARM_UP_STEPS))
-    before = _forget_peak()
+    before = forget_peak()
     way.gradients(layer, x)
-    needed = _peak() - before
+    needed = peak() - before
     seconds: list[float] = []
     while len(seconds) < RUNS or sum(seconds) < LEAST_SECONDS:
         begin = time.perf_counter()
         way.gradients(layer, x)
         seconds.append(time.perf_counter() - begin)
     return Measured(name, steps, needed, median(seconds))
-
-
-def _forget_peak() -> int:
-    """Set the record of the peak back to what is held now, and return that, in bytes."""
-    with suppress(OSError):  # not allowed: what follows has to pass the peak so far to be seen
-        Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak() -> int:
-    """The most bytes that this process has held."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def measure_all(lengths: Sequence[int], threads: int) -> Iterator[Measured | str]:

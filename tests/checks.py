@@ -14,7 +14,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import rnnkit
-from rnnkit.errors import InputError, OptionError
+from rnnkit.bptt import RandomTruncated, Truncated, policy_of
+from rnnkit.errors import InputError, OptionError, TrainingError
+from rnnkit.learn import Callback, NotFinite
 
 
 @dataclass(frozen=True)
@@ -152,11 +154,97 @@ def check_history_tells_what_happened(case: Case, fitted: Any, tmp_path: Any) ->
 
 
 def check_every_cell_trains(case: Case, fitted: Any, tmp_path: Any) -> None:
-    for cell in ("rnn", "gru", "lstm", "none"):
+    for cell in ("rnn", "rnn-relu", "gru", "lstm", "none"):
         model = clone(fitted).set_params(
             cell=cell, max_epochs=1, num_layers=2, recurrent_dropout=0.2, optimizer="sgd"
         )
         assert len(model.fit(case.X, case.y).predict(case.X[:2])) == 2
+
+
+def check_every_initial_value_trains(case: Case, fitted: Any, tmp_path: Any) -> None:
+    for init, cell in (
+        ("orthogonal", "lstm"),
+        ("torch", "lstm"),
+        ("chrono", "lstm"),
+        ("chrono", "gru"),
+        ("identity", "rnn-relu"),
+        ("identity", "none"),
+    ):
+        model = clone(fitted).set_params(init=init, cell=cell, max_epochs=1, num_layers=2)
+        assert len(model.fit(case.X, case.y).predict(case.X[:2])) == 2
+
+
+def check_initial_values_reach_every_recurrent_layer(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    # A learning rate of next to nothing leaves them as they were, but for what rounds to 0.
+    still = clone(fitted).set_params(lr=1e-30, weight_decay=0.0, max_epochs=1)
+    for options in ({"init": "orthogonal", "forget_bias": 3.0}, {"init": "chrono"}):
+        for begin in ("fit", "partial_fit"):
+            model = getattr(clone(still).set_params(**options), begin)(case.X, case.y)
+            biases = [
+                value.round(decimals=9).split(len(value) // 4)
+                for name, value in model.module_.state_dict().items()
+                if ".bias_ih" in name
+            ]
+            assert biases
+            for i, f, g, o in biases:
+                assert not any(part.any() for part in (g, o))
+                if options["init"] == "chrono":
+                    assert (f >= 0).all()
+                    assert f.any()
+                    assert (i == -f).all()
+                else:
+                    assert (f == 3.0).all()
+                    assert not i.any()
+
+
+def check_a_policy_is_used_and_survives_a_file(case: Case, fitted: Any, tmp_path: Any) -> None:
+    path = tmp_path / "policy.rnn"
+    for bptt in (Truncated(2, 3), "checkpointed(segments=2)", RandomTruncated(4.0, alpha=6.0)):
+        model = clone(fitted).set_params(bptt=bptt, max_epochs=1).fit(case.X, case.y)
+        model.save(path)
+        loaded = rnnkit.load(path)
+        assert loaded.bptt == bptt
+        assert repr(loaded.get_params()) == repr(model.get_params())
+        for module in (model.module_, loaded.module_):
+            given = [part.bptt for part in module.modules() if hasattr(part, "bptt")]
+            assert given
+            assert set(given) == {policy_of(bptt)}
+
+
+class BreakAt(Callback):
+    """Spoils a weight before an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_begin(self, trainer: Any, epoch: int, num_steps: int) -> None:
+        if epoch == self.epoch:
+            next(trainer.module.parameters()).data.fill_(float("nan"))
+
+
+def check_an_error_keeps_the_best_epoch(case: Case, fitted: Any, tmp_path: Any) -> None:
+    options = {"max_epochs": 1, "schedule": "constant"}
+    whole = clone(fitted).set_params(**options)
+    whole.fit(case.X, case.y, validation=(case.X, case.y))
+    broken = clone(fitted).set_params(**{**options, "max_epochs": 3})
+    with pytest.raises(TrainingError, match="epoch 2, step 1") as raised:
+        broken.fit(case.X, case.y, validation=(case.X, case.y), callbacks=[BreakAt(2)])
+    assert raised.value.where.where == "parameter"
+    assert_same(outputs(broken, case.X[:4]), outputs(whole, case.X[:4]), 0.0)
+    assert broken.module_.training is False
+    broken.save(tmp_path / "broken.rnn")
+    history = rnnkit.load(tmp_path / "broken.rnn").history_
+    assert (history.stopped, history.best_epoch, len(history.epochs)) == ("not finite", 1, 1)
+    assert NotFinite(**history.failure) == raised.value.where
+
+
+def check_clipping_by_value_is_passed_on(case: Case, fitted: Any, tmp_path: Any) -> None:
+    model = clone(fitted).set_params(clip_value=1e-9, clip_norm=None, max_epochs=1)
+    record = model.fit(case.X, case.y).history_.epochs[0]
+    assert record["clipped_share"] == 1.0
+    assert record["grad_norm_max"] > 1e-3
 
 
 def check_bad_options_are_refused_with_the_known_ones(
@@ -170,6 +258,14 @@ def check_bad_options_are_refused_with_the_known_ones(
         ({"hidden_size": 0}, "hidden_size=0"),
         ({"lr": -1.0}, "lr=-1.0"),
         ({"dropout": 1.0}, "dropout=1.0"),
+        ({"bptt": "truncate(20)"}, "Did you mean 'truncated'"),
+        ({"bptt": "truncated(20, 10)"}, "k1=20, k2=10"),
+        ({"bptt": 20}, "bptt=20, but a policy"),
+        ({"clip_value": 0.0}, "clip_value=0.0"),
+        ({"init": "kaiming"}, "Known: 'orthogonal', 'torch', 'chrono', 'identity'"),
+        ({"init": "identity", "cell": "gru"}, "GRU has gates"),
+        ({"init": "chrono", "cell": "rnn"}, "RNN has none"),
+        ({"forget_bias": "much"}, "forget_bias='much'"),
         ({"validation_fraction": 2.0}, "validation_fraction=2.0"),
         ({"inputs" if "inputs" in fitted.get_params() else "attention": "?"}, "Known: "),
     ):

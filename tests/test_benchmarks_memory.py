@@ -47,6 +47,6 @@ def test_the_gradients_of_torch_are_the_same_with_and_without_onednn():
 
 
 def test_the_peak_of_memory_starts_anew():
-    before = memory._forget_peak()
+    before = memory.forget_peak()
     block = bytearray(b"1") * (64 * 2**20)
-    assert memory._peak() - before == pytest.approx(len(block), rel=0.2)
+    assert memory.peak() - before == pytest.approx(len(block), rel=0.2)

@@ -23,7 +23,7 @@ ALLOWED = {
     "cells": FOUNDATION | {"kernels", "bptt"},
     "networks": FOUNDATION | {"bptt", "cells"},
     "learn": FOUNDATION | {"batch", "bptt"},
-    "diagnose": FOUNDATION | {"bptt", "cells", "learn"},
+    "diagnose": FOUNDATION | {"bptt", "cells"},
     "tasks": FOUNDATION
     | {
         "data",

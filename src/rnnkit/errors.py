@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "ArchiveError",
@@ -39,7 +40,14 @@ class OptionError(RnnkitError, ValueError):
 
 
 class TrainingError(RnnkitError, RuntimeError):
-    """Training cannot go on: the loss or a gradient is no longer finite."""
+    """Training cannot go on: the loss or a gradient is no longer finite.
+
+    where: the `rnnkit.learn.NotFinite` that says where that began; None if nobody has looked.
+    """
+
+    def __init__(self, message: str, *, where: Any = None) -> None:
+        self.where = where
+        super().__init__(message)
 
 
 class ArchiveError(RnnkitError, ValueError):

@@ -5,7 +5,9 @@ import json
 import pytest
 
 import rnnkit
+import rnnkit.tasks
 from rnnkit.archive import read_header
+from rnnkit.bptt import Truncated
 
 QUICK = ("--hidden-size", 4, "--embedding-size", 4, "--epochs", 1)
 
@@ -146,9 +148,86 @@ def test_translations_may_be_in_two_files(run, data, tmp_path):
     assert json.loads(scores.out)["examples"] == 16
 
 
-@pytest.mark.parametrize("cell", ["rnn", "none"])
+@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "none"])
 def test_other_cells_can_be_trained(run, data, tmp_path, cell):
     out = tmp_path / "m.rnn"
     result = run("train", "tag", data / "tags.conllu", "-o", out, *QUICK, "--cell", cell, "-q")
     assert result.code == 0, result.err
     assert run("predict", out, "dogs bark").out.startswith("dogs/")
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "columns"),
+    [
+        ("classify", "reviews.tsv", ()),
+        ("tag", "tags.conllu", ("--set", "character_size=0")),
+        ("translate", "pairs.tsv", ("--source", "en", "--target", "ko", "--set", "buckets=64")),
+    ],
+)
+def test_how_far_gradients_go_back_is_an_option(run, data, tmp_path, task, file, columns):
+    out = tmp_path / "m.rnn"
+    call = ("train", task, data / file, "-o", out, *QUICK, *columns, "-q")
+    assert run(*call, "--bptt", "truncated(2, 4)").code == 0
+    assert rnnkit.load(out).bptt == "truncated(2, 4)"
+    assert "bptt truncated(2, 4)" in run("info", out).out
+    result = run(*call, "--bptt", "trunkated(2)")
+    assert result.code == 2
+    assert "Did you mean 'truncated'" in result.err
+
+
+def test_a_policy_of_python_is_described_by_its_text(run, tmp_path):
+    out = tmp_path / "m.rnn"
+    model = rnnkit.SequenceClassifier(bptt=Truncated(2, 4), max_epochs=1, hidden_size=4)
+    model.fit(["good", "bad"] * 4, [1, 0] * 4).save(out)
+    assert "bptt Truncated(k1=2, k2=4)" in run("info", out).out
+
+
+def spoil(monkeypatch, *, at):
+    """The loss of training step `at`, from 1, is not a number."""
+    computed = rnnkit.tasks.SequenceClassifier._batch_loss
+    steps = 0
+
+    def loss(self, module, batch):
+        nonlocal steps
+        steps += 1
+        result = computed(self, module, batch)
+        return result._replace(loss=result.loss * float("nan")) if steps >= at else result
+
+    monkeypatch.setattr(rnnkit.tasks.SequenceClassifier, "_batch_loss", loss)
+
+
+def test_an_error_after_an_epoch_saves_the_best_model_so_far(run, data, tmp_path, monkeypatch):
+    out = tmp_path / "m.rnn"
+    call = ("train", "classify", data / "reviews.tsv", "-o", out, *QUICK, "--epochs", 5, "-q")
+    spoil(monkeypatch, at=3)  # one step an epoch
+    result = run(*call)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.count("\n") == 1
+    assert "epoch 3, step 1: the loss is nan" in result.err
+    assert f"The best model so far is in {out}." in result.err
+    history = rnnkit.load(out).history_
+    assert (len(history.epochs), history.stopped) == (2, "not finite")
+    assert rnnkit.load(out).predict(["good"])[0] in ("pos", "neg")
+    assert "stopped not finite" in run("info", out).out
+
+
+def test_an_error_in_the_first_epoch_saves_nothing(run, data, tmp_path, monkeypatch):
+    out = tmp_path / "m.rnn"
+    spoil(monkeypatch, at=1)
+    result = run("train", "classify", data / "reviews.tsv", "-o", out, *QUICK, "-q")
+    assert result.code == 1
+    assert "epoch 1, step 1: the loss is nan" in result.err
+    assert "best model" not in result.err
+    assert not out.exists()
+
+
+def test_weights_that_are_not_finite_are_not_saved_as_the_best(run, data, tmp_path, monkeypatch):
+    out = tmp_path / "m.rnn"
+    spoil(monkeypatch, at=2)
+    call = ("train", "classify", data / "reviews.tsv", "-o", out, *QUICK, "--epochs", 5, "-q")
+    # Nothing is held out, so that the last weights count; the first step throws them far away.
+    unwatched = ("--set", "validation_fraction=0", "--set", "schedule=constant", "--lr", 1e39)
+    result = run(*call, *unwatched)
+    assert result.code == 1
+    assert "epoch 2, step 1: the loss is nan. The parameter" in result.err
+    assert not out.exists()

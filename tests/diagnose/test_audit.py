@@ -54,7 +54,7 @@ def test_the_cheapest_that_keeps_the_direction_is_recommended(layer, x):
     good = [row.policy for row in audit.rows if row.cosine >= 0.999]
     assert audit.recommended == Truncated(20, 20)
     assert good == [Truncated(1, 20), Truncated(10, 20), Truncated(20, 20), Truncated(40, 40)]
-    assert "recommended: truncated(20, 20)" in audit.summary()
+    assert "Recommended: truncated(20, 20)" in audit.summary()
 
 
 def test_where_no_truncation_keeps_the_direction_none_is_recommended(layer, x):

@@ -138,6 +138,22 @@ def test_gradients_below_the_limit_are_not_counted_as_clipped(line):
     assert history.epochs[0]["grad_norm_max"] >= history.epochs[0]["grad_norm_mean"] > 0
 
 
+def test_a_gradient_beyond_the_largest_value_is_cut_and_recorded_as_it_was(line):
+    module, batches, _ = line
+    before = module.weight.item()
+
+    def loss(module, _batch):
+        return BatchLoss(3.0 * module.weight.sum(), 1, 1)
+
+    trainer = Trainer(
+        module, loss, optimizer="sgd", lr=0.1, clip_norm=None, clip_value=0.5, max_epochs=1
+    )
+    record = trainer.fit(lambda _: batches[:1]).epochs[0]
+    assert module.weight.item() == pytest.approx(before - 0.1 * 0.5)
+    assert record["grad_norm_max"] == pytest.approx(3.0)
+    assert record["clipped_share"] == 1.0
+
+
 def test_batches_are_asked_for_by_epoch(line):
     module, batches, loss = line
     asked = []
@@ -260,7 +276,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_best_weights(line):
     with pytest.raises(TrainingError, match=r"epoch 2, step 3: the loss is nan.*lr=0.1"):
         trainer.fit(lambda epoch: broken if epoch == 2 else batches, scripted([1.0]))
     assert_weights(module, snapshots.epochs[0])
-    assert trainer.history.stopped is None
+    assert trainer.history.stopped == "not finite"
 
 
 def test_a_gradient_that_is_not_finite_is_named_and_not_applied():
@@ -276,7 +292,9 @@ def test_a_gradient_that_is_not_finite_is_named_and_not_applied():
         )
 
     before = weights(module)
-    with pytest.raises(TrainingError, match=r"epoch 1, step 1: the gradient of '0.bias'"):
+    with pytest.raises(
+        TrainingError, match=r"epoch 1, step 1: .* in '0' \(Linear\), and .* '0.bias'"
+    ):
         Trainer(module, loss).fit(lambda _: [0])
     assert_weights(module, before)
     assert all(p.grad is None for p in module.parameters())
@@ -404,6 +422,7 @@ def test_what_needs_a_validation_says_so(line, options):
         ({"mode": "mini"}, "Did you mean 'min'"),
         ({"warmup": 1.0}, "warmup=1.0"),
         ({"clip_norm": 0.0}, "clip_norm=0.0"),
+        ({"clip_value": -1.0}, "clip_value=-1.0"),
         ({"max_epochs": 0}, "max_epochs=0"),
         ({"patience": 0}, "patience=0"),
     ],

@@ -95,8 +95,8 @@ class GRU(Recurrent):
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr) ;  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn)) ;  h' = (1 - z) * n + z * h
 
-    The arguments are those of `torch.nn.GRU`, `recurrent_dropout` and `bptt`. Input, state, lengths,
-    results and errors are as in `RNN`.
+    The arguments are those of `torch.nn.GRU`, `recurrent_dropout` and `bptt`. Input, state,
+    lengths, results and errors are as in `RNN`.
 
     >>> layer = GRU(3, 4, num_layers=2)
     >>> output, h_n = layer(torch.ones(5, 2, 3), lengths=[2, 5])
@@ -142,8 +142,8 @@ class LSTM(Recurrent):
     i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.) ;  g = tanh(...)
     c' = f * c + i * g ;  h' = o * tanh(c'), times W_hr if proj_size > 0 (Sak et al. 2014)
 
-    The arguments are those of `torch.nn.LSTM`, `recurrent_dropout` and `bptt`. Input, lengths and errors
-    are as in `RNN`. The state is (h, c): h (L*D, B, P or H), c (L*D, B, H). With
+    The arguments are those of `torch.nn.LSTM`, `recurrent_dropout` and `bptt`. Input, lengths and
+    errors are as in `RNN`. The state is (h, c): h (L*D, B, P or H), c (L*D, B, H). With
     need_state=False c_n is None, which saves a little where lengths differ; h_n is always given.
 
     >>> layer = LSTM(3, 4, proj_size=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from rnnkit.bptt import Checkpointed, Policy, policy_of, unroll
 from rnnkit.kernels import GATES, Form, State, Weights
 from rnnkit.packed import Layout
 
-__all__ = ["run_through_time", "set_bptt"]
+__all__ = ["run_through_time", "set_bptt", "using_bptt"]
 
 # What a step of a sequence keeps for backward, in columns of H; its output is one more.
 _KEPT = {"RNN_TANH": 0, "RNN_RELU": 0, "GRU": 4, "LSTM": 5}
@@ -37,6 +39,30 @@ def set_bptt(module: nn.Module, policy: Policy | str | None) -> nn.Module:
         if hasattr(part, "bptt"):
             part.bptt = chosen  # type: ignore[assignment]
     return module
+
+
+@contextmanager
+def using_bptt(module: nn.Module, policy: Policy | str | None) -> Iterator[nn.Module]:
+    """`set_bptt` for a while; every part has its own policy again afterwards.
+
+    >>> from rnnkit.cells import GRU
+    >>> layer = GRU(3, 4)
+    >>> with using_bptt(layer, "truncated(5)"):
+    ...     str(layer.bptt)
+    'truncated(5, 5)'
+    >>> str(layer.bptt)
+    'full()'
+    """
+    before: list[tuple[Any, Policy]] = [
+        (part, part.bptt)  # type: ignore[misc]
+        for part in module.modules()
+        if hasattr(part, "bptt")
+    ]
+    try:
+        yield set_bptt(module, policy)
+    finally:
+        for part, kept in before:
+            part.bptt = kept
 
 
 def run_through_time(

@@ -123,6 +123,48 @@ def evaluate(
 
 
 @app.command()
+def diagnose(
+    model: opt.Model,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="File with examples to look at.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="PAGE", help="Page to write, for a browser.")
+    ] = Path("report.html"),
+    examples: Annotated[int, typer.Option(min=1, help="Examples to look at.")] = 32,
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bptt",
+            metavar="POLICY",
+            help="A truncation to audit, such as truncated(50, 100); may be repeated.",
+        ),
+    ] = None,
+    text: opt.Text = None,
+    label: opt.Label = None,
+    form: opt.Form = None,
+    tag: opt.Tag = None,
+    source: opt.Source = None,
+    target: opt.Target = None,
+    target_file: opt.TargetFile = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Show where a saved model's gradients vanish, what truncation costs, what states hold."""
+    from rnnkit.cli import diagnosing
+
+    columns = {
+        "text": text,
+        "label": label,
+        "form": form,
+        "tag": tag,
+        "source": source,
+        "target": target,
+        "target_file": target_file,
+    }
+    diagnosing.diagnose(
+        model, data, columns, out=out, examples=examples, policies=policies, as_json=as_json
+    )
+
+
+@app.command()
 def info(model: opt.Model, as_json: opt.Json = False) -> None:
     """What is in a model file."""
     from rnnkit.cli import info as command

@@ -18,6 +18,7 @@ REQUIRED = ("torch", "numpy", "scikit-learn", "safetensors", "sacrebleu", "typer
 
 # Optional package -> the extra that brings it, and what it is for.
 OPTIONAL = {
+    "matplotlib": ("plot", "plots, and the pages of rnnkit diagnose"),
     "pyarrow": ("parquet", "reading Parquet files"),
     "babel": ("samples", "rnnkit demo"),
     "Django": ("samples", "rnnkit demo"),

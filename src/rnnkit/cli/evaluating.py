@@ -19,10 +19,10 @@ from rnnkit.cli.output import print_json, print_line, print_table
 from rnnkit.cli.predicting import load_for_text
 from rnnkit.cli.training import ESTIMATORS, labels_of
 from rnnkit.errors import OptionError
-from rnnkit.tasks import Translator
+from rnnkit.tasks import SequenceEstimator, Translator
 from rnnkit.tasks.scoring import score_translations
 
-__all__ = ["evaluate"]
+__all__ = ["check_labels", "evaluate", "read_for", "task_of"]
 
 # Which options say where the data are, for each task.
 COLUMNS = {
@@ -40,8 +40,7 @@ def evaluate(
     options: the columns, as `train` takes them; those of other tasks must be None.
     """
     model = load_for_text(path)
-    task = next(name for name, kind in ESTIMATORS.items() if isinstance(model, kind))
-    dataset = _read(task, data, options)
+    task, dataset = task_of(model), read_for(model, data, options)
     if beam_size is not None and task != "translate":
         raise OptionError("--beam-size is for models that translate.")
     scores = (
@@ -56,7 +55,14 @@ def evaluate(
         _print_report(report)
 
 
-def _read(task: str, data: Path, options: dict[str, Any]) -> Dataset:
+def task_of(model: SequenceEstimator) -> str:
+    """The name of the command that trains such a model."""
+    return next(name for name, kind in ESTIMATORS.items() if isinstance(model, kind))
+
+
+def read_for(model: SequenceEstimator, data: Path, options: dict[str, Any]) -> Dataset:
+    """Examples of the kind that the model was trained on."""
+    task = task_of(model)
     for name, value in options.items():
         if value is not None and name not in COLUMNS[task]:
             wanted = ", ".join(f"--{column.replace('_', '-')}" for column in COLUMNS[task])
@@ -75,9 +81,7 @@ def _read(task: str, data: Path, options: dict[str, Any]) -> Dataset:
 
 
 def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
-    # As strings: a file has no other labels, whatever the model was trained with.
-    names = [str(label) for label in model.classes_.tolist()]
-    check_known(dataset, names, labels_of(task))
+    names = check_labels(model, dataset)
     guesses = model.predict(dataset.X)
     if task == "tag":
         guesses = [label for row in guesses for label in row]
@@ -90,6 +94,16 @@ def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
         "macro_f1": float(f1_score(labels, guesses, average="macro", zero_division=0)),
         "per_label": _per_label(labels, guesses, names),
     }
+
+
+def check_labels(model: Any, dataset: Dataset) -> list[str]:
+    """The model's labels, after a look whether the data have others; none of a translator."""
+    if isinstance(model, Translator):
+        return []
+    # As strings: a file has no other labels, whatever the model was trained with.
+    names = [str(label) for label in model.classes_.tolist()]
+    check_known(dataset, names, labels_of(task_of(model)))
+    return names
 
 
 def _per_label(labels: list[str], guesses: list[str], names: list[str]) -> dict[str, Any]:

@@ -108,4 +108,6 @@ def _plain(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, dict) and "policy" in value:
+        return str(value["policy"])
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -73,7 +73,7 @@ Cell = Annotated[
     str | None,
     typer.Option(
         metavar="CELL",
-        help="lstm, gru, rnn, or none (feed-forward).",
+        help="lstm, gru, rnn, rnn-relu, or none (feed-forward).",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -107,6 +107,15 @@ BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Examples of a step.", rich_help_panel=TRAINING)
 ]
 Lr = Annotated[float | None, typer.Option(min=0.0, help="Learning rate.", rich_help_panel=TRAINING)]
+Bptt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="How far gradients go back: full, truncated(50, 100), checkpointed, "
+        "randomtruncated(50).",
+        rich_help_panel=TRAINING,
+    ),
+]
 Patience = Annotated[
     int | None,
     typer.Option(

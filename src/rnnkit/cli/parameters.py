@@ -12,7 +12,7 @@ from rnnkit.errors import OptionError, check_option
 
 __all__ = ["CELLS", "estimator_parameters"]
 
-CELLS = ("lstm", "gru", "rnn", "none")
+CELLS = ("lstm", "gru", "rnn", "rnn-relu", "none")
 
 
 def estimator_parameters(

@@ -12,7 +12,7 @@ from typing import Any
 from rnnkit.cli.datasets import Dataset, check_known
 from rnnkit.cli.guard import FAILURE, fail
 from rnnkit.cli.output import human_size, print_json, print_line, say
-from rnnkit.errors import ArchiveError, DataError, OptionError
+from rnnkit.errors import ArchiveError, DataError, OptionError, TrainingError
 from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
 
 __all__ = ["ESTIMATORS", "Fitted", "check_writable", "fit", "labels_of", "save", "train"]
@@ -55,7 +55,10 @@ def train(
         if valid is not None:
             say(valid.describe(f"{NOUNS[task]} to validate with"))
     model = ESTIMATORS[task](**{"random_state": 0, "verbose": int(not quiet), **parameters})
-    fitted = fit(model, dataset, valid)
+    try:
+        fitted = fit(model, dataset, valid)
+    except TrainingError as error:
+        raise _keep_best(model, out, error) from None
     size = save(fitted.model, out)
     report = _report(fitted, dataset, out, size)
     if as_json:
@@ -71,16 +74,16 @@ def labels_of(task: str) -> Any:
     return list if task == "tag" else lambda label: [label]
 
 
-def check_writable(out: Path) -> None:
+def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn") -> None:
     """Refuse a file that could not be saved in the end, before any work is done."""
     if out.is_dir():
-        raise OptionError(f"--out {out} is a folder, but a file is expected, such as model.rnn.")
+        raise OptionError(f"--out {out} is a folder, but a file is expected, such as {example}.")
     try:
         with tempfile.TemporaryFile(dir=out.parent):
             pass
     except OSError as error:
         raise ArchiveError(
-            f"{out}: no model could be saved there: {error.strerror}. Give --out a file in an "
+            f"{out}: no {what} could be saved there: {error.strerror}. Give --out a file in an "
             f"existing folder that you may write to."
         ) from None
 
@@ -101,6 +104,16 @@ def save(model: SequenceEstimator, out: Path) -> int:
     model.set_params(verbose=0)
     model.save(out)
     return out.stat().st_size
+
+
+def _keep_best(model: SequenceEstimator, out: Path, error: TrainingError) -> Exception:
+    """What to raise; hours of training before the error are not lost."""
+    # Where nothing was validated, the last weights may be what is broken.
+    whole = all(bool(weight.isfinite().all()) for weight in model.module_.parameters())
+    if not model.history_.epochs or not whole:
+        return error
+    save(model, out)
+    return fail(f"{error} The best model so far is in {out}.")
 
 
 def _check_labels(task: str, dataset: Dataset) -> list[str]:

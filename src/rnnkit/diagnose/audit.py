@@ -89,11 +89,11 @@ class TruncationAudit:
         """The recommendation, in a sentence."""
         if isinstance(self.recommended, Full):
             return (
-                f"recommended: full back-propagation. No truncation tried keeps a cosine of "
+                f"Recommended: full back-propagation. No truncation tried keeps a cosine of "
                 f"{self.threshold}; if memory is short, Checkpointed() is exact."
             )
         return (
-            f"recommended: {self.recommended}, the cheapest tried whose gradient keeps a "
+            f"Recommended: {self.recommended}, the cheapest tried whose gradient keeps a "
             f"cosine of {self.threshold} with the full one."
         )
 

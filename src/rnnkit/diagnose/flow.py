@@ -84,6 +84,11 @@ class LayerFlow:
         return float(known[-1] / self.by_lag[start])
 
     @property
+    def exploding(self) -> bool:
+        """Whether the gradient is more than 1000 times its start at the largest lag."""
+        return self.growth is not None and not self.growth <= EXPLODED
+
+    @property
     def _start(self) -> int | None:
         """The first lag with a gradient."""
         if self.by_lag is None:
@@ -323,7 +328,7 @@ def _travel(layer: LayerFlow) -> str:
     longest = int(np.flatnonzero(~np.isnan(layer.by_lag))[-1])
     if layer.growth is None:
         return "none arrives"
-    if not np.isfinite(layer.growth) or layer.growth > EXPLODED:
+    if layer.exploding:
         return f"explodes: {layer.growth:.1e} times its start at lag {longest}"
     if layer.horizon is not None:
         return f"vanishes: below 1/1000 of its start from lag {layer.horizon} on (of {longest})"
@@ -441,7 +446,9 @@ def _memory(layers: list[LayerFlow]) -> Any:
     def draw(axes: Axes) -> None:
         for name, scales in shown:
             axes.plot(np.linspace(0, 100, len(scales)), np.sort(scales), label=name)
-        axes.set_yscale("log")
+        everything = np.concatenate([scales for _, scales in shown])
+        if everything.max() > 20 * everything.min():
+            axes.set_yscale("log")
         axes.set_xlabel("units, % (sorted)")
         axes.set_ylabel("steps until 1/e is left")
         axes.legend()

@@ -1,7 +1,8 @@
 """Training of a module: the loop, optimizers, schedules, clipping, and what a fit records."""
 
+from rnnkit.learn.blame import NotFinite
 from rnnkit.learn.callbacks import Callback, StepInfo
-from rnnkit.learn.clipping import clip_grad_norm
+from rnnkit.learn.clipping import Clipped, clip_grad_norm, clip_gradients
 from rnnkit.learn.history import History
 from rnnkit.learn.loop import BatchLoss, Trainer
 from rnnkit.learn.monitor import Monitor
@@ -13,8 +14,10 @@ __all__ = [
     "SCHEDULES",
     "BatchLoss",
     "Callback",
+    "Clipped",
     "History",
     "Monitor",
+    "NotFinite",
     "OptimizerGroup",
     "ProgressBar",
     "Schedule",
@@ -23,4 +26,5 @@ __all__ = [
     "build_optimizer",
     "build_schedule",
     "clip_grad_norm",
+    "clip_gradients",
 ]

@@ -18,7 +18,8 @@ class StepInfo:
     """What is known after a training step.
 
     epoch and step count from 1; loss is the batch's mean over `count` units; tokens are the steps
-    read; grad_norm is the norm before clipping; clipped is whether it was above `clip_norm`.
+    read; grad_norm is the norm before clipping; clipped is whether `clip_value` or
+    `clip_norm` changed a gradient.
     """
 
     epoch: int

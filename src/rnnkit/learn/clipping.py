@@ -1,15 +1,56 @@
-"""Clipping by the global norm, for dense and sparse gradients together."""
+"""Clipping by value and by the global norm, for dense and sparse gradients together."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-__all__ = ["clip_grad_norm", "gradient_values"]
+__all__ = ["Clipped", "clip_grad_norm", "clip_gradients", "gradient_values"]
+
+
+class Clipped(NamedTuple):
+    """The joint norm before any clipping, and whether a gradient was changed."""
+
+    norm: float
+    clipped: bool
+
+
+def clip_gradients(
+    parameters: Iterable[Tensor],
+    *,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+) -> Clipped:
+    """Clip each element, then all gradients together; see `clip_grad_norm` for the latter.
+
+    g <- min(max(g, -clip_value), clip_value), element by element.
+
+    None leaves that part out. A norm that is not finite leaves the gradients as they are.
+    Source: Mikolov 2012 (thesis), as told by Pascanu, Mikolov & Bengio 2013, section 3.2.
+
+    >>> weight = torch.nn.Parameter(torch.zeros(3))
+    >>> weight.grad = torch.tensor([-12.0, 3.0, 4.0])
+    >>> clip_gradients([weight], clip_value=3.5)
+    Clipped(norm=13.0, clipped=True)
+    >>> weight.grad
+    tensor([-3.5000,  3.0000,  3.5000])
+    """
+    gradients = [gradient_values(p) for p in parameters if p.grad is not None]
+    norm = left = float(get_total_norm(gradients))
+    if not math.isfinite(norm):
+        return Clipped(norm, False)
+    by_value = clip_value is not None and _clamp_(gradients, clip_value)
+    if by_value:
+        left = float(get_total_norm(gradients))
+    by_norm = clip_norm is not None and left > clip_norm
+    if clip_norm is not None and by_norm:
+        torch._foreach_mul_(gradients, clip_norm / (left + 1e-6))
+    return Clipped(norm, by_value or by_norm)
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float | None) -> float:
@@ -30,11 +71,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float | None) -> floa
     >>> weight.grad
     tensor([0.6000, 0.8000])
     """
-    gradients = [gradient_values(p) for p in parameters if p.grad is not None]
-    norm = float(get_total_norm(gradients))
-    if max_norm is not None and max_norm < norm < math.inf:
-        torch._foreach_mul_(gradients, max_norm / (norm + 1e-6))
-    return norm
+    return clip_gradients(parameters, clip_norm=max_norm).norm
 
 
 def gradient_values(parameter: Tensor) -> Tensor:
@@ -48,3 +85,12 @@ def gradient_values(parameter: Tensor) -> Tensor:
         return parameter.grad
     parameter.grad = parameter.grad.coalesce()
     return parameter.grad.values()
+
+
+def _clamp_(gradients: list[Tensor], largest: float) -> bool:
+    """Whether any element was beyond, and now is not."""
+    if not any(bool((gradient.abs() > largest).any()) for gradient in gradients):
+        return False
+    torch._foreach_clamp_min_(gradients, -largest)
+    torch._foreach_clamp_max_(gradients, largest)
+    return True

@@ -21,7 +21,9 @@ class History:
         grad_norm_max (before clipping), clipped_share (of steps), and the metrics of validation.
         A metric that is not finite is None, which JSON can hold.
     best_epoch: whose weights were kept; None where nothing was monitored.
-    stopped: "max_epochs", "patience" or "interrupted"; None while it runs, or after an error.
+    stopped: "max_epochs", "patience", "interrupted" or "not finite"; None while it runs, or after
+        another error.
+    failure: the fields of the `NotFinite` that stopped it, or None.
 
     >>> history = History([{"epoch": 1, "loss": 0.5}], best_epoch=1, stopped="max_epochs")
     >>> history.values("loss")
@@ -33,6 +35,7 @@ class History:
     epochs: list[Record] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str | None = None
+    failure: dict[str, Any] | None = None
 
     def values(self, name: str) -> list[float | int | None]:
         """One value of every epoch."""
@@ -46,13 +49,19 @@ class History:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and strings, for JSON."""
         epochs = [dict(record) for record in self.epochs]
-        return {"epochs": epochs, "best_epoch": self.best_epoch, "stopped": self.stopped}
+        return {
+            "epochs": epochs,
+            "best_epoch": self.best_epoch,
+            "stopped": self.stopped,
+            "failure": self.failure,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> History:
         """The history that `to_dict` has written."""
         epochs = [dict(record) for record in data["epochs"]]
-        return cls(epochs, data["best_epoch"], data["stopped"])
+        # Files of earlier versions know of no failure.
+        return cls(epochs, data["best_epoch"], data["stopped"], data.get("failure"))
 
 
 def plain_metrics(metrics: Mapping[str, float]) -> dict[str, float | None]:

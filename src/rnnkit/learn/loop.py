@@ -6,15 +6,16 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import InputError, OptionError, TrainingError, check_option
+from rnnkit.learn.blame import find_not_finite
 from rnnkit.learn.callbacks import Callback, StepInfo
-from rnnkit.learn.clipping import clip_grad_norm, gradient_values
+from rnnkit.learn.clipping import clip_gradients
 from rnnkit.learn.history import History, Record, plain_metrics
 from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import build_optimizer
@@ -89,7 +90,8 @@ class Trainer:
     loss: (module, batch) -> BatchLoss.
     optimizer, lr, weight_decay, momentum: see `build_optimizer`.
     schedule, warmup: see `build_schedule`.
-    clip_norm: largest joint norm of the gradients; None does not clip.
+    clip_norm: largest joint norm of the gradients; None does not clip. clip_value: largest
+        absolute value of a gradient's element, applied before that.
     max_epochs: most epochs of a `fit`. patience: epochs without a better `monitor` after which to
         stop; None goes on.
     monitor, mode: which value of the epoch's record says which epoch is best, and whether "min" or
@@ -121,6 +123,7 @@ class Trainer:
         schedule: str = "constant",
         warmup: float = 0.0,
         clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
         max_epochs: int = 10,
         patience: int | None = None,
         monitor: str = "valid_loss",
@@ -129,13 +132,14 @@ class Trainer:
     ) -> None:
         check_option("schedule", schedule, SCHEDULES)
         check_option("mode", mode, ["min", "max"])
-        _check_ranges(warmup, clip_norm, max_epochs, patience)
+        _check_ranges(warmup, max_epochs, patience, clip_norm=clip_norm, clip_value=clip_value)
         self.module, self.loss = module, loss
         self.optimizer = build_optimizer(
             module, optimizer, lr=lr, weight_decay=weight_decay, momentum=momentum
         )
         self.lr, self.schedule, self.warmup = lr, schedule, warmup
-        self.clip_norm, self.max_epochs, self.patience = clip_norm, max_epochs, patience
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.max_epochs, self.patience = max_epochs, patience
         self.monitor, self.mode = monitor, mode
         self.callbacks = list(callbacks)
         self.history = History()
@@ -154,8 +158,10 @@ class Trainer:
         A KeyboardInterrupt ends the fit, the best weights so far are restored (the current ones if
         no epoch has been finished), and `stopped` is "interrupted".
         Returns the history, also at `self.history`. Raises TrainingError when a loss or gradient
-        is not finite, with the weights of the best epoch restored (or those before the step), and
-        InputError if there are no batches. The module is left in the mode it was in.
+        is not finite, with the weights of the best epoch restored (or those before the step):
+        the loss of that batch is computed once more to see where it began, which the error holds
+        as `where` and the history as `failure`; `stopped` is "not finite". Raises InputError if
+        there are no batches. The module is left in the mode it was in.
         """
         self.history = History()
         monitor = self._start_monitor(validate is not None)
@@ -165,6 +171,10 @@ class Trainer:
             self.history.stopped = self._run_epochs(batches, validate, monitor)
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
+        except TrainingError as error:
+            self.history.stopped = "not finite"
+            self.history.failure = None if error.where is None else asdict(error.where)
+            raise
         finally:
             if monitor is not None:
                 monitor.restore()
@@ -225,15 +235,20 @@ class Trainer:
 
     def _step(self, batch: Any, *, epoch: int, step: int) -> StepInfo:
         self.optimizer.zero_grad()
+        random = torch.get_rng_state()
         result = self.loss(self.module, batch)
         _check_loss(result)
         value = float(result.loss.detach())
         if not math.isfinite(value):
-            raise self._not_finite(f"the loss is {value}", epoch, step)
+            del result  # and its graph, before another one is made
+            raise self._not_finite(f"the loss is {value}", batch, random, epoch, step)
         result.loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_grad_norm(self.module.parameters(), self.clip_norm)
+        norm, clipped = clip_gradients(
+            self.module.parameters(), clip_value=self.clip_value, clip_norm=self.clip_norm
+        )
         if not math.isfinite(norm):
-            raise self._not_finite(self._blame_gradient(norm), epoch, step)
+            what = f"the norm of the gradients is {norm}"
+            raise self._not_finite(what, batch, random, epoch, step)
         self.optimizer.step()
         return StepInfo(
             epoch=epoch,
@@ -243,7 +258,7 @@ class Trainer:
             tokens=result.tokens,
             lr=self.optimizer.param_groups[0]["lr"],
             grad_norm=norm,
-            clipped=self.clip_norm is not None and norm > self.clip_norm,
+            clipped=clipped,
         )
 
     def _validate(self, validate: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
@@ -269,18 +284,23 @@ class Trainer:
             warmup=self.warmup,
         )
 
-    def _blame_gradient(self, norm: float) -> str:
-        for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None and not gradient_values(parameter).isfinite().all():
-                return f"the gradient of {name!r} is not finite"
-        return f"the norm of all gradients is {norm}, although each gradient is finite"
-
-    def _not_finite(self, what: str, epoch: int, step: int) -> TrainingError:
+    def _not_finite(
+        self, what: str, batch: Any, random: Tensor, epoch: int, step: int
+    ) -> TrainingError:
+        self.optimizer.zero_grad()
+        with torch.random.fork_rng(devices=[]):
+            # The same masks are dropped as before.
+            torch.set_rng_state(random)
+            where = find_not_finite(
+                self.module, lambda: self.loss(self.module, batch).loss, batch, epoch, step
+            )
         clip = "set clip_norm=1.0" if self.clip_norm is None else "lower clip_norm"
         return TrainingError(
-            f"epoch {epoch}, step {step}: {what}. The step was not taken. Try a lower lr "
-            f"(lr={self.lr} now), {clip} (clip_norm={self.clip_norm} now), and check the input "
-            f"for huge values or values that are not finite."
+            f"epoch {epoch}, step {step}: {what}. {where.describe()} The step was not taken. Try a "
+            f"lower lr (lr={self.lr} now), {clip} or set clip_value (clip_norm={self.clip_norm}, "
+            f"clip_value={self.clip_value} now), a GRU or an LSTM in place of a simple recurrent "
+            f"network, and check the input for huge values or values that are not finite.",
+            where=where,
         )
 
     def _call(self, hook: str, *arguments: Any) -> None:
@@ -331,12 +351,13 @@ def _check_loss(result: object) -> None:
 
 
 def _check_ranges(
-    warmup: float, clip_norm: float | None, max_epochs: int, patience: int | None
+    warmup: float, max_epochs: int, patience: int | None, **clips: float | None
 ) -> None:
     if not 0 <= warmup < 1:
         raise OptionError(f"warmup={warmup}, but it is a share of all steps: 0 up to below 1.")
-    if clip_norm is not None and not clip_norm > 0:
-        raise OptionError(f"clip_norm={clip_norm}, but it must be above 0. None does not clip.")
+    for name, value in clips.items():
+        if value is not None and not value > 0:
+            raise OptionError(f"{name}={value}, but it must be above 0. None does not clip.")
     if max_epochs < 1:
         raise OptionError(f"max_epochs={max_epochs}, but at least one epoch is needed.")
     if patience is not None and patience < 1:

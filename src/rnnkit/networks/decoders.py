@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rnnkit.bptt import Checkpointed, Full, Policy, Run, in_segments, unroll
-from rnnkit.cells import GRUCell, LSTMCell, RNNCell, initialize_
+from rnnkit.cells import GRUCell, LSTMCell, RNNCell
 from rnnkit.errors import check_option
 from rnnkit.networks.attention import build_attention
 from rnnkit.networks.dropout import LockedDropout
@@ -17,7 +19,12 @@ from rnnkit.packed import Packed
 
 __all__ = ["AttentionDecoder", "DecoderState", "WindowCell"]
 
-STEP_CELLS = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+STEP_CELLS: dict[str, Callable[..., nn.Module]] = {
+    "rnn": RNNCell,
+    "rnn-relu": partial(RNNCell, nonlinearity="relu"),
+    "gru": GRUCell,
+    "lstm": LSTMCell,
+}
 
 
 class WindowCell(nn.Module):
@@ -64,7 +71,8 @@ class AttentionDecoder(nn.Module):
     Source: Luong, Pham & Manning 2015, sections 3 and 3.3 (input feeding); Press & Wolf 2017
     (one matrix E for input and output).
 
-    cell: "rnn", "gru", "lstm", or "none" (a window of `window` inputs, without input feeding).
+    cell: "rnn", "rnn-relu", "gru", "lstm", or "none" (a window of `window` inputs, without input
+    feeding).
     """
 
     def __init__(
@@ -104,9 +112,7 @@ class AttentionDecoder(nn.Module):
     def _cell(self, input_size: int, window: int) -> nn.Module:
         if self.cell == "none":
             return WindowCell(input_size, self.hidden_size, steps=window)
-        cell: nn.Module = STEP_CELLS[self.cell](input_size, self.hidden_size)
-        initialize_(cell)
-        return cell
+        return STEP_CELLS[self.cell](input_size, self.hidden_size)
 
     def start(self, summary: Tensor, memory: Tensor, mask: Tensor) -> DecoderState:
         """summary: (B, M) the source as one vector; memory: (B, S, M); mask: (B, S)."""

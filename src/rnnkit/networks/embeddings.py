@@ -80,8 +80,9 @@ class TokenEmbedding(nn.Module):
 class CharacterEmbedding(nn.Module):
     """A word's vector from its characters: what each direction of a recurrent network ends with.
 
-    cell: "lstm", "gru" or "rnn"; "none" takes the maximum over windows of three characters instead
-    (a convolution, dos Santos & Zadrozny 2014), so that the contrast has no recurrence anywhere.
+    cell: as in `RecurrentEncoder`; "none" takes the maximum over windows of three characters
+    instead (a convolution, dos Santos & Zadrozny 2014), so that the contrast has no recurrence
+    anywhere.
     Source: Ling et al. 2015, "Finding Function in Form", equation 4.
     """
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from rnnkit.cells import GRU, LSTM, RNN, Linear, initialize_
+from rnnkit.cells import GRU, LSTM, RNN, Linear
 from rnnkit.errors import check_option
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.packed import Packed
@@ -19,14 +22,20 @@ __all__ = [
     "windows",
 ]
 
-CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+CELLS: dict[str, Callable[..., nn.Module]] = {
+    "rnn": RNN,
+    "rnn-relu": partial(RNN, nonlinearity="relu"),
+    "gru": GRU,
+    "lstm": LSTM,
+}
 
 
 class RecurrentEncoder(nn.Module):
     """Stacked recurrent layers, with locked dropout before each one and after the last.
 
-    cell: "rnn", "gru" or "lstm". hidden_size: a direction's. recurrent_dropout: the share of
-    W_hh's weights dropped, one mask a batch (Merity et al. 2018, "weight drop").
+    cell: "rnn" (tanh), "rnn-relu", "gru" or "lstm". hidden_size: a direction's.
+    recurrent_dropout: the share of W_hh's weights dropped, one mask a batch (Merity et al. 2018,
+    "weight drop"). Initial values are torch's own; see `rnnkit.cells.initialize_` for others.
     """
 
     def __init__(
@@ -54,8 +63,6 @@ class RecurrentEncoder(nn.Module):
             )
             for layer in range(num_layers)
         )
-        for layer in self.layers:
-            initialize_(layer)
 
     def forward(self, x: Packed) -> Packed:
         """x: (N, input_size) -> (N, output_size)."""

@@ -1,5 +1,6 @@
-"""Models as files."""
+"""Trained models out into the world: files, and pages about them."""
 
 from rnnkit.ship.loading import ESTIMATORS, load
+from rnnkit.ship.report import Section, page, write_page
 
-__all__ = ["ESTIMATORS", "load"]
+__all__ = ["ESTIMATORS", "Section", "load", "page", "write_page"]

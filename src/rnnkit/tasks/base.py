@@ -22,10 +22,15 @@ from torch.nn import functional as F
 
 from rnnkit import archive
 from rnnkit.batch import Batches
+from rnnkit.bptt import Policy, policy_of
+from rnnkit.cells import SCHEMES, initialize_, set_bptt
+from rnnkit.diagnose import Subject
 from rnnkit.errors import ArchiveError, InputError, OptionError, check_option
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
 from rnnkit.networks import count_parameters
+from rnnkit.packed import Layout
 from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
+from rnnkit.tasks.subjects import subject_of_examples
 
 __all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
 
@@ -56,12 +61,16 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     """
 
     # Set by the subclasses' constructors, which only store.
+    init: str
+    forget_bias: float
     optimizer: str
     lr: float
     weight_decay: float
     schedule: str
     warmup: float
+    bptt: Policy | str | None
     clip_norm: float | None
+    clip_value: float | None
     batch_size: int
     max_epochs: int
     patience: int | None
@@ -70,6 +79,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     label_smoothing: float
     random_state: Any
     verbose: int
+
+    # Whether states of a decoder go from step to step, each with a loss of its own.
+    _decodes: ClassVar[bool] = False
 
     # Parameters that hold a callable: not kept in a file, given again to `load`.
     callables: ClassVar[tuple[str, ...]] = ()
@@ -93,7 +105,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _build(self) -> nn.Module:
-        """The network for the fitted vectorizers."""
+        """The network for the fitted vectorizers; its recurrent values are set by `init`."""
 
     @abstractmethod
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
@@ -102,6 +114,22 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         """Logits (N, K), targets (N,), and how many steps were read."""
+
+    @abstractmethod
+    def _inputs(self, X: Any) -> list[Any]:
+        """Check X in the user's terms, for a model that is fitted."""
+
+    @abstractmethod
+    def _look(self, batch: Any) -> Any:
+        """Read a batch, which may be without targets."""
+
+    @abstractmethod
+    def _layout(self, batch: Any) -> Layout | None:
+        """Whose the rows of the logits are; None: one row a sequence, in order."""
+
+    @abstractmethod
+    def _step_labels(self, sequence: Any) -> list[str]:
+        """What the steps of an input are called."""
 
     @abstractmethod
     def _get_state(self) -> dict[str, Any]:
@@ -165,8 +193,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._learn_vocabulary(X, y)
-            self.module_ = self._build()
-            self._train(X, y, held_out, seed, list(callbacks))
+            train = self._encode(X, y)
+            self.module_ = self._begin(train)
+            self._train(train, held_out, seed, list(callbacks))
         return self
 
     def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> Self:
@@ -187,20 +216,27 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             if not begun:
                 self._learn_labels(y, classes)
                 self._learn_vocabulary(X, y)
-                self.module_ = self._build()
+            data = self._encode(X, y)
+            if not begun:
+                self.module_ = self._begin(data)
             if not hasattr(self, "_trainer"):
                 self._trainer = self._make_trainer([], watched=False)
-            data = self._encode(X, y)
             self.module_.train()
             for batch in self._batches(data, seed, self._calls):
                 self._trainer.train_batch(batch)
             self.module_.eval()
         return self
 
-    def _train(
-        self, X: list[Any], y: Any, held_out: Any, seed: int, callbacks: list[Callback]
-    ) -> None:
-        train = self._encode(X, y)
+    def _begin(self, data: Encoded) -> nn.Module:
+        """The network before its first step."""
+        # Where all sequences are shorter, chrono still needs two lengths of memory to draw from.
+        longest = max(3, int(data.lengths.max()))
+        module = initialize_(
+            self._build(), self.init, forget_bias=self.forget_bias, max_steps=longest
+        )
+        return set_bptt(module, self.bptt)
+
+    def _train(self, train: Encoded, held_out: Any, seed: int, callbacks: list[Callback]) -> None:
         valid = self._encode(*held_out) if held_out is not None else None
         if valid is None and (self.patience is not None or self.schedule == "plateau"):
             raise OptionError(
@@ -213,11 +249,13 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("_trainer", None)
         trainer = self._make_trainer(callbacks, watched=valid is not None)
         try:
-            self.history_ = trainer.fit(
+            trainer.fit(
                 lambda epoch: self._batches(train, seed, epoch),
                 None if valid is None else lambda: self._evaluate(valid),
             )
         finally:
+            # After an error too: the best epoch's weights are there, and can be used and saved.
+            self.history_ = trainer.history
             self.module_.eval()
         if self.history_.stopped == "interrupted":
             warnings.warn(
@@ -237,6 +275,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             schedule=self.schedule,
             warmup=self.warmup,
             clip_norm=self.clip_norm,
+            clip_value=self.clip_value,
             max_epochs=self.max_epochs,
             patience=self.patience if watched else None,
             monitor=monitor,
@@ -291,6 +330,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                     results[index] = result
         return results
 
+    def subject(self, X: Any, y: Any = None) -> Subject:
+        """The fitted network on these examples, for `rnnkit.diagnose`; without y no loss."""
+        check_is_fitted(self, "module_")
+        X, y = (self._inputs(X), None) if y is None else self._read(X, y, fitted=True)
+        return subject_of_examples(self, self._encode(X, y), self._step_labels(X[0]))
+
     # -- checks ---------------------------------------------------------------------------------
 
     def _check_options(self) -> None:
@@ -301,6 +346,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.lr, Real) or not self.lr > 0:
             raise OptionError(f"lr={self.lr!r}, but it must be a number above 0.")
         check_option("monitor", self.monitor, MONITORS)
+        check_option("init", self.init, SCHEMES)
+        if not isinstance(self.forget_bias, Real) or not np.isfinite(float(self.forget_bias)):
+            raise OptionError(f"forget_bias={self.forget_bias!r}, but it must be a number.")
+        policy_of(self.bptt)
         for name in ("validation_fraction", "label_smoothing"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise OptionError(f"{name}={getattr(self, name)}, but a share lies in [0, 1).")
@@ -363,7 +412,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         for name, value in header["table"].items():
             plain = np.array(value, dtype=object) if isinstance(value, list) else value
             setattr(estimator, name, plain)
-        estimator.module_ = estimator._build()
+        estimator.module_ = set_bptt(estimator._build(), estimator.bptt)
         try:
             estimator.module_.load_state_dict(_with_tied(estimator.module_, tensors))
         except (KeyError, RuntimeError) as error:
@@ -410,10 +459,12 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, dict):
         return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
-    return value
+    return {"policy": repr(value)} if isinstance(value, Policy) else value
 
 
 def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict) and "policy" in value:
+        return policy_of(value["policy"])
     if isinstance(value, dict):
         return {_from_plain(key): _from_plain(item) for key, item in value["dict"]}
     return value

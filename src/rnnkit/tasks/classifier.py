@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor, nn
 
 from rnnkit.batch import pack
+from rnnkit.bptt import Policy
 from rnnkit.errors import InputError, OptionError
 from rnnkit.networks import (
     ClassifierNetwork,
@@ -25,6 +26,7 @@ from rnnkit.networks import (
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
+from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -57,8 +59,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     Parameters
     ----------
-    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (a bag of tokens, or the
-        padded window of a series).
+    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast (a
+        bag of tokens, or the padded window of a series).
     inputs : "auto", or "text", "tokens", "series", "ids" to say what X is. Series are lists or
         arrays of numbers, (steps,) or (steps, features); a 2-D array is one series a row. NaN at
         either end of a series, and 0 at either end of ids, are padding.
@@ -73,9 +75,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         "last", "mean", "max" or "mean-max".
     dropout, recurrent_dropout, rare_dropout : locked dropout on inputs and states; share of W_hh
         dropped; chance that a word seen once is read as unknown.
-    optimizer, lr, weight_decay, schedule, warmup, clip_norm, batch_size, max_epochs, patience,
-    monitor, validation_fraction, label_smoothing, class_weight : training; see `Trainer`. The
-        epoch best in `monitor` ("accuracy" or "loss") on the held-out share is kept.
+    init, forget_bias : initial values of the recurrent layers, "orthogonal", "torch", "chrono"
+        (gates that remember for up to as long as the longest training sequence), or "identity"
+        (for cell="rnn-relu"); see `initialize_`.
+    bptt : how far gradients go back, a policy of `rnnkit.bptt` or its text, such as
+        "truncated(50, 100)"; None goes back to the first step.
+    optimizer, lr, weight_decay, schedule, warmup, clip_norm, clip_value, batch_size, max_epochs,
+    patience, monitor, validation_fraction, label_smoothing, class_weight : training; see
+        `Trainer`. The epoch best in `monitor` ("accuracy" or "loss") on the held-out share is
+        kept, also where an error ends training later.
     random_state : seed. verbose : 1 shows a progress bar.
 
     Attributes
@@ -115,12 +123,16 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         dropout: float = 0.2,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.1,
+        init: str = "orthogonal",
+        forget_bias: float = 1.0,
         optimizer: str = "adamw",
         lr: float = 2e-3,
         weight_decay: float = 0.01,
         schedule: str = "one-cycle",
         warmup: float = 0.0,
+        bptt: Policy | str | None = None,
         clip_norm: float | None = 5.0,
+        clip_value: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 10,
         patience: int | None = None,
@@ -153,12 +165,16 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
+        self.init = init
+        self.forget_bias = forget_bias
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.warmup = warmup
+        self.bptt = bptt
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -183,9 +199,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithm of the softmax, (n, K)."""
         check_is_fitted(self, "module_")
-        _, sequences = read_like(X, self.kind_)
-        self._check_columns(X, reset=False)
-        data = self._encode(sequences, None)
+        data = self._encode(self._inputs(X), None)
         rows = self._in_batches(
             data, lambda batch: torch.log_softmax(self.module_(batch.x).double(), dim=-1)
         )
@@ -317,6 +331,20 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         return module(batch.x), batch.targets, batch.x.layout.num_rows
+
+    def _inputs(self, X: Any) -> list[Any]:
+        _, sequences = read_like(X, self.kind_)
+        self._check_columns(X, reset=False)
+        return sequences
+
+    def _look(self, batch: Any) -> Any:
+        return self.module_(batch.x)
+
+    def _layout(self, batch: Any) -> None:  # noqa: ARG002 - one row a sequence
+        return None
+
+    def _step_labels(self, sequence: Any) -> list[str]:
+        return step_labels(self.vectorizer_, sequence)
 
     def _get_state(self) -> dict[str, Any]:
         return {

@@ -11,11 +11,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.batch import pack_like
+from rnnkit.bptt import Policy
 from rnnkit.errors import InputError
 from rnnkit.networks import TaggerNetwork, TokenEmbedding, WordEmbedding, build_encoder
+from rnnkit.packed import Layout
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
+from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import (
     IdVectorizer,
     LabelEncoder,
@@ -53,8 +56,8 @@ class SequenceTagger(SequenceEstimator):
 
     Parameters
     ----------
-    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (a window of two steps to
-        either side).
+    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast (a
+        window of two steps to either side).
     inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
     lower, normalize, min_count : how words are counted; characters keep their case.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
@@ -89,12 +92,16 @@ class SequenceTagger(SequenceEstimator):
         dropout: float = 0.33,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.5,
+        init: str = "orthogonal",
+        forget_bias: float = 1.0,
         optimizer: str = "adamw",
         lr: float = 3e-3,
         weight_decay: float = 0.01,
         schedule: str = "one-cycle",
         warmup: float = 0.0,
+        bptt: Policy | str | None = None,
         clip_norm: float | None = 5.0,
+        clip_value: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 12,
         patience: int | None = None,
@@ -119,12 +126,16 @@ class SequenceTagger(SequenceEstimator):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
+        self.init = init
+        self.forget_bias = forget_bias
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.warmup = warmup
+        self.bptt = bptt
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -144,9 +155,7 @@ class SequenceTagger(SequenceEstimator):
     def predict_proba(self, X: Any) -> list[np.ndarray]:
         """Softmax over the labels, (T, K) for each sequence; rows sum to 1."""
         check_is_fitted(self, "module_")
-        kind, sequences = read_like(X, self.kind_)
-        self._check_columns(X, reset=False)
-        sequences = [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
+        sequences = self._inputs(X)
         # An empty sentence has no step to label, and no network needs to run for it.
         filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
         results = [np.empty((0, len(self.classes_))) for _ in sequences]
@@ -293,6 +302,21 @@ class SequenceTagger(SequenceEstimator):
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         return module(*batch.source), batch.targets, batch.source.x.layout.num_rows
+
+    def _inputs(self, X: Any) -> list[Any]:
+        kind, sequences = read_like(X, self.kind_)
+        self._check_columns(X, reset=False)
+        return [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
+
+    def _look(self, batch: Any) -> Any:
+        return self.module_(*batch.source)
+
+    def _layout(self, batch: Any) -> Layout:
+        layout: Layout = batch.source.x.layout
+        return layout
+
+    def _step_labels(self, sequence: Any) -> list[str]:
+        return list(sequence) if self.kind_ == "text" else step_labels(self.vectorizer_, sequence)
 
     def _get_state(self) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.batch import pack, pack_like
+from rnnkit.bptt import Policy
 from rnnkit.decode import Hypothesis, beam, greedy, sample
 from rnnkit.errors import InputError, OptionError, check_option
 from rnnkit.networks import (
@@ -22,11 +23,12 @@ from rnnkit.networks import (
     WordEmbedding,
     build_encoder,
 )
-from rnnkit.packed import Packed
+from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
 from rnnkit.tasks.scoring import score_translations
 from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
+from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer, normalize_text
 
 __all__ = ["Translation", "Translator"]
@@ -69,8 +71,8 @@ class Translator(SequenceEstimator):
 
     Parameters
     ----------
-    cell : "lstm", "gru", "rnn", or "none" for the feed-forward contrast (windows of fixed length
-        with attention).
+    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast
+        (windows of fixed length with attention).
     source_level : "char", "jamo", or "word" (each word, number and punctuation mark, with the
         characters that it is spelled with).
     target_level : "char", "jamo", or "word" (split at white space).
@@ -98,6 +100,7 @@ class Translator(SequenceEstimator):
     """
 
     kind_ = "text"
+    _decodes = True
     module_: TranslatorNetwork
 
     def __init__(
@@ -124,12 +127,16 @@ class Translator(SequenceEstimator):
         dropout: float = 0.3,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.1,
+        init: str = "orthogonal",
+        forget_bias: float = 1.0,
         optimizer: str = "adamw",
         lr: float = 2e-3,
         weight_decay: float = 0.01,
         schedule: str = "one-cycle",
         warmup: float = 0.0,
+        bptt: Policy | str | None = None,
         clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
         batch_size: int = 64,
         max_epochs: int = 20,
         patience: int | None = None,
@@ -163,12 +170,16 @@ class Translator(SequenceEstimator):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
+        self.init = init
+        self.forget_bias = forget_bias
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.warmup = warmup
+        self.bptt = bptt
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -420,6 +431,22 @@ class Translator(SequenceEstimator):
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         logits = module(*batch.source, inputs=batch.inputs)
         return logits, batch.targets, batch.source.x.layout.num_rows + len(batch.targets)
+
+    def _inputs(self, X: Any) -> list[Any]:
+        return self._sources(X)
+
+    def _look(self, batch: Any) -> Any:
+        return self.module_.encode(*batch.source)
+
+    def _layout(self, batch: Any) -> Layout:
+        layout: Layout = batch.inputs.layout
+        return layout
+
+    def _step_labels(self, sequence: Any) -> list[str]:
+        (words,) = self._words([sequence])
+        if isinstance(self.source_vectorizer_, WordVectorizer):
+            return list(words)
+        return step_labels(self.source_vectorizer_, words)
 
     def _search(self, batch: TranslatorBatch) -> dict[str, Any]:
         """What every search needs: the state, where it begins and ends, and how far it goes."""
