@@ -85,8 +85,8 @@ def test_every_sequence_is_cut_as_it_is_alone(name, k1, k2):
     class OfTheBatch(Truncated):
         """The windows of the longest sequence, as far as this one goes."""
 
-        def windows(self, num_steps):
-            for window in super().windows(max(LENGTHS)):
+        def windows(self, num_steps, *, begin=0):
+            for window in super().windows(max(LENGTHS), begin=begin):
                 if window.begin < num_steps:
                     yield window._replace(end=min(window.end, num_steps))
 

@@ -18,7 +18,7 @@ from rnnkit.bptt.states import (
     replace_streams,
     scale_gradient,
 )
-from rnnkit.bptt.unroll import Piece, Run, unroll
+from rnnkit.bptt.unroll import Piece, Run, run_window, unroll
 
 __all__ = [
     "POLICIES",
@@ -40,6 +40,7 @@ __all__ = [
     "output_of",
     "policy_of",
     "replace_streams",
+    "run_window",
     "scale_gradient",
     "unroll",
 ]

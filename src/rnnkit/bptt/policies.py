@@ -59,8 +59,15 @@ class Policy(ABC):
     exact: ClassVar[bool] = False
 
     @abstractmethod
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
-        """The windows of a sequence in order; of an endless stream where num_steps is None."""
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
+        """The windows of a sequence in order; of an endless stream where num_steps is None.
+
+        begin: the step that the first window's losses begin with.
+        """
+
+    def later_starts(self, window: Window) -> set[int]:
+        """Where windows that come after this one will start, as far as it reaches."""
+        return {window.end}
 
     def __str__(self) -> str:
         """In short, as `policy_of` reads it."""
@@ -81,8 +88,8 @@ class Full(Policy):
 
     exact = True
 
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
-        yield Window(0, 0, _ended(self, num_steps))
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
+        yield Window(begin, begin, _ended(self, num_steps))
 
 
 @dataclass(frozen=True)
@@ -122,13 +129,17 @@ class Truncated(Policy):
         """k2, or k1 where it was left out."""
         return self.k1 if self.k2 is None else self.k2
 
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
-        begin = 0
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
         while num_steps is None or begin < num_steps:
             end = begin + self.k1 if num_steps is None else min(begin + self.k1, num_steps)
             start = max(0, end - self.reach) if self.reach > self.k1 else begin
             yield Window(start, begin, end)
             begin = end
+
+    def later_starts(self, window: Window) -> set[int]:
+        later = self.windows(None, begin=window.end)
+        starts = itertools.takewhile(lambda start: start < window.end, (w.start for w in later))
+        return {*starts, window.end}
 
 
 @dataclass(frozen=True)
@@ -165,8 +176,8 @@ class Checkpointed(Policy):
             if getattr(self, name) is not None:
                 _check_whole(name, getattr(self, name))
 
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
-        yield Window(0, 0, _ended(self, num_steps))
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
+        yield Window(begin, begin, _ended(self, num_steps))
 
     def segment_lengths(
         self, num_steps: int, *, step_bytes: float = 0.0, state_bytes: float = 0.0, levels: int = 8
@@ -255,9 +266,9 @@ class RandomTruncated(Policy):
             return self.every / self.length
         return self.every * self.alpha / ((self.alpha - 1) * self.length + steps)
 
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
-        start, weights = 0, dict[int, float]()
-        for step in itertools.count(self.every, self.every):
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
+        start, weights = begin, dict[int, float]()
+        for step in itertools.count(begin + self.every, self.every):
             if num_steps is not None and step >= num_steps:
                 yield _weighted(start, num_steps, weights)
                 return

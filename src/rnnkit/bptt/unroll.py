@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rnnkit.bptt.policies import Window
 from rnnkit.bptt.states import detach
 
-__all__ = ["Piece", "Run", "unroll"]
+__all__ = ["Piece", "Run", "run_window", "unroll"]
 
 Run = Callable[[int, int, Any], tuple[Any, Any]]
 """(begin, end, state) -> the output of steps begin..end-1, and the state after them."""
@@ -40,24 +40,41 @@ def unroll(
     """
     known = {0: state}
     for window, starts in _with_later_starts(windows):
-        state, pieces = known[window.start], []
-        wanted = {start for start in starts if start not in known}
-        for begin, end in _between(window, wanted):
-            output, state = run(begin, end, state)
-            if window.watch is not None:
-                output = window.watch(begin, end, output)
-            if end > window.begin:
-                first = max(begin, window.begin)
-                kept = output if first == begin else narrow(output, begin, end, first)
-                pieces.append(Piece(first, end, kept))
-            if end in wanted:
-                known[end] = detach(state)
-            if end in window.stops and window.gate is not None:
-                state = window.gate(end, state)
-        del output
-        known = {step: kept for step, kept in known.items() if step in starts}
-        state = detach(state)
-        yield window, pieces, state
+        pieces, after = run_window(window, run, known, starts, narrow=narrow)
+        yield window, pieces, after
+
+
+def run_window(
+    window: Window,
+    run: Run,
+    known: dict[int, Any],
+    starts: set[int],
+    *,
+    narrow: Callable[[Any, int, int, int], Any],
+) -> tuple[list[Piece], Any]:
+    """Run one window, from the state that is known before its start.
+
+    starts: where later windows will start that this one reaches; the states there are put into
+    `known`, detached, and those that nobody needs any more are taken out.
+    Returns the output of its steps from `window.begin` on, and the state at its end, detached.
+    """
+    state, pieces = known[window.start], []
+    wanted = {start for start in starts if start not in known}
+    for begin, end in _between(window, wanted):
+        output, state = run(begin, end, state)
+        if window.watch is not None:
+            output = window.watch(begin, end, output)
+        if end > window.begin:
+            first = max(begin, window.begin)
+            kept = output if first == begin else narrow(output, begin, end, first)
+            pieces.append(Piece(first, end, kept))
+        if end in wanted:
+            known[end] = detach(state)
+        if end in window.stops and window.gate is not None:
+            state = window.gate(end, state)
+    for step in known.keys() - starts:
+        del known[step]
+    return pieces, detach(state)
 
 
 def _between(window: Window, wanted: set[int]) -> Iterator[tuple[int, int]]:

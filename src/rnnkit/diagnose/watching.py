@@ -78,11 +78,12 @@ class Watched(Policy):
         self.last_only, self.num_streams = last_only, num_streams
         self.walks: list[Walk] = []
 
-    def windows(self, num_steps: int | None) -> Iterator[Window]:
+    def windows(self, num_steps: int | None, *, begin: int = 0) -> Iterator[Window]:
         steps = num_steps or 0
         walk = Walk(steps, last_only=self.last_only, num_streams=self.num_streams)
         self.walks.append(walk)
-        yield Window(0, 0, steps, tuple(range(1, steps)), walk.gate, walk.watch)
+        stops = tuple(range(begin + 1, steps))
+        yield Window(begin, begin, steps, stops, walk.gate, walk.watch)
 
 
 @contextmanager

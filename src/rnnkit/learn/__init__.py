@@ -9,6 +9,7 @@ from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import OptimizerGroup, build_optimizer
 from rnnkit.learn.progress import ProgressBar
 from rnnkit.learn.schedules import SCHEDULES, Schedule, build_schedule
+from rnnkit.learn.streaming import StreamTrainer
 
 __all__ = [
     "SCHEDULES",
@@ -22,6 +23,7 @@ __all__ = [
     "ProgressBar",
     "Schedule",
     "StepInfo",
+    "StreamTrainer",
     "Trainer",
     "build_optimizer",
     "build_schedule",

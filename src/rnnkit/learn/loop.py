@@ -21,7 +21,7 @@ from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import build_optimizer
 from rnnkit.learn.schedules import SCHEDULES, Schedule, build_schedule
 
-__all__ = ["BatchLoss", "SizedBatches", "Trainer"]
+__all__ = ["BatchLoss", "SizedBatches", "Totals", "Trainer"]
 
 
 class BatchLoss(NamedTuple):
@@ -46,7 +46,7 @@ class SizedBatches(Protocol):
 
 
 @dataclass
-class _Totals:
+class Totals:
     """Sums over the steps of an epoch."""
 
     loss: float = 0.0
@@ -192,7 +192,7 @@ class Trainer:
         """
         self.module.train()
         try:
-            return self._step(batch, epoch=1, step=1).loss
+            return self.train_step(batch).loss
         finally:
             self.optimizer.zero_grad()
 
@@ -224,16 +224,17 @@ class Trainer:
     ) -> Record:
         self.module.train()
         self._call("on_epoch_begin", epoch, num_steps)
-        totals, began = _Totals(), time.perf_counter()
+        totals, began = Totals(), time.perf_counter()
         done = sum(int(record["steps"] or 0) for record in self.history.epochs)
         for step, batch in enumerate(batches, start=1):
             self.optimizer.set_lr(self.lr * schedule.factor(done + step - 1))
-            info = self._step(batch, epoch=epoch, step=step)
+            info = self.train_step(batch, epoch=epoch, step=step)
             totals.add(info)
             self._call("on_batch_end", info)
         return totals.record(epoch, time.perf_counter() - began)
 
-    def _step(self, batch: Any, *, epoch: int, step: int) -> StepInfo:
+    def train_step(self, batch: Any, *, epoch: int = 1, step: int = 1) -> StepInfo:
+        """One training step, as numbered in its errors, at the learning rate of the last one."""
         self.optimizer.zero_grad()
         random = torch.get_rng_state()
         result = self.loss(self.module, batch)
