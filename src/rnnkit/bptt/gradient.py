@@ -17,6 +17,9 @@ from rnnkit.nest import map_tensors, tensors_of
 
 __all__ = ["Gone", "backward", "call_module", "in_segments", "output_of"]
 
+Grads = list[Tensor | None]
+"""Gradients of a state's tensors, in order."""
+
 PROBE_STEPS = 4  # two runs of so many steps, and twice as many, tell what a step keeps
 
 
@@ -51,9 +54,10 @@ def backward(
         that of `window.steps`, so that the targets are `target[window.steps]`; the parts are added
         up, so divide by the length of the whole where the loss shall be a mean.
     policy: `Full()` if None. After every window of `Truncated` and `RandomTruncated` its graph is
-        freed: memory does not grow with T. With `Checkpointed` the module is run in segments by
-        `torch.utils.checkpoint`, and run once more in backward; a memory budget counts what the
-        module's graph keeps, measured on a few steps, and not x and the output.
+        freed: memory does not grow with T. With `Checkpointed` the module is run twice: without a
+        graph, keeping the states between segments, and once more segment by segment from the last
+        to the first, in which order the windows' losses are asked for. A memory budget counts the
+        states, a segment's graph and its output, measured on a few steps, and not x.
     state: before the first step; None is passed on, which the module takes for its initial state.
     Raises ShapeError if the state belongs to another number of streams, InputError if the module
     or the loss gives something else.
@@ -75,20 +79,18 @@ def backward(
         piece = map_tensors(lambda t: t.narrow(time_dim, begin, end - begin), x)
         return call_module(module, piece, before, batch_first=batch_first)
 
-    walker: Run = run
     if isinstance(chosen, Checkpointed):
-        walker = in_segments(chosen, run, num_steps, detach(state), time_dim=time_dim)
+        return _in_segments_again(chosen, run, loss, num_steps, detach(state))
 
     def narrow(output: Any, begin: int, end: int, first: int) -> Any:
         return map_tensors(lambda t: t.narrow(time_dim, first - begin, end - first), output)
 
     total, count = torch.zeros(()), 0
-    walk = unroll(chosen.windows(num_steps), walker, detach(state), narrow=narrow)
+    walk = unroll(chosen.windows(num_steps), run, detach(state), narrow=narrow)
     for window, pieces, after in walk:
-        part = loss(output_of(pieces, time_dim), window)
+        part = _part(loss, output_of(pieces, time_dim), window)
         del pieces
         if part is not None:
-            _check_loss(part)
             part.backward()  # type: ignore[no-untyped-call]
             total = total.to(part) + part.detach()
         state, count = after, count + 1
@@ -157,6 +159,73 @@ def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     return time_dim, num_steps, num_streams
 
 
+def _in_segments_again(
+    policy: Checkpointed, run: Run, loss: Any, num_steps: int, state: Any
+) -> Gone:
+    """The exact gradient, with one segment's graph at a time.
+
+    Source: Gruslys et al. 2016, section 3.1 (hidden states are kept, the rest is computed again).
+    """
+    total, count, last, random_after = torch.zeros(()), 0, state, torch.get_rng_state()
+
+    def back(begin: int, end: int, before: Any, grads: Grads, level: int) -> Grads:
+        """Go back through some steps; grads: of the state after them, and returned before them."""
+        if level == len(lengths):
+            return back_through(begin, end, before, grads)
+        firsts = range(begin, end, lengths[level])
+        states = [(before, torch.get_rng_state())]
+        shelf: Any = None
+        with torch.no_grad():
+            for place, first in enumerate(firsts[:-1]):
+                _, after = run(first, first + lengths[level], states[-1][0])
+                if shelf is None:
+                    # Side by side in one block: lying about, they would keep the holes between
+                    # them from being used again.
+                    shelf = map_tensors(lambda t: t.new_empty(len(firsts), *t.shape), after)
+                kept = map_tensors(lambda t, shelf: shelf[place].copy_(t), after, shelf)  # noqa: B023
+                states.append((kept, torch.get_rng_state()))
+        for first in reversed(firsts):
+            kept, random = states.pop()
+            # The same units are dropped as before.
+            torch.set_rng_state(random)
+            grads = back(first, min(first + lengths[level], end), kept, grads, level + 1)
+        return grads
+
+    def back_through(begin: int, end: int, before: Any, grads: Grads) -> Grads:
+        nonlocal total, count, last, random_after
+        before = map_tensors(_leaf, before)
+        output, after = run(begin, end, before)
+        if end == num_steps:
+            last, random_after = detach(after), torch.get_rng_state()
+        part = _part(loss, output, Window(begin, begin, end))
+        del output
+        reached = [
+            (tensor, grad)
+            for tensor, grad in zip(tensors_of(after), grads, strict=False)
+            if grad is not None and tensor.requires_grad
+        ]
+        if part is not None:
+            reached.append((part, torch.ones_like(part)))
+            total = total.to(part) + part.detach()
+        count += 1
+        if reached:
+            torch.autograd.backward([t for t, _ in reached], [grad for _, grad in reached])
+        return [tensor.grad for tensor in tensors_of(before)]
+
+    step_bytes, state_bytes = 0.0, 0.0
+    if policy.memory_budget is not None:
+        step_bytes, state_bytes = _measured(run, num_steps, state)
+    lengths = policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
+    back(0, num_steps, state, [], 0)
+    torch.set_rng_state(random_after)
+    return Gone(total, last, count)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    """A tensor whose gradient is wanted, if it can have one."""
+    return tensor.detach().requires_grad_(tensor.is_floating_point())
+
+
 def in_segments(
     policy: Checkpointed, run: Run, num_steps: int, state: Any, *, time_dim: int = 0
 ) -> Run:
@@ -206,11 +275,16 @@ def _kept(run: Run, steps: int, state: Any) -> tuple[int, Any]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        _, after = run(0, steps, state)
-    return sum(held.values()), after
+        output, after = run(0, steps, state)
+    # The output has a gradient, too.
+    return sum(held.values()) + 2 * sum(t.nbytes for t in tensors_of(output)), after
 
 
-def _check_loss(part: object) -> None:
+def _part(loss: Any, output: Any, window: Window) -> Tensor | None:
+    """A window's part of the loss, checked."""
+    part = loss(output, window)
+    if part is None:
+        return None
     if not isinstance(part, Tensor) or part.ndim != 0:
         shape = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
         raise InputError(
@@ -222,3 +296,4 @@ def _check_loss(part: object) -> None:
             "loss(output, window) gave a loss without a gradient to go back through. Compute it "
             "from the output, without detach, item or no_grad; None says that there is none."
         )
+    return part

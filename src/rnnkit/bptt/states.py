@@ -20,7 +20,13 @@ def detach(state: Any) -> Any:
     >>> detach((h, None))
     (tensor([3., 3.]), None)
     """
-    return map_tensors(Tensor.detach, state)
+    return map_tensors(_apart, state)
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    """A state may be a view of an output, all of which would be kept with it."""
+    alone = tensor.detach()
+    return alone.clone() if alone.untyped_storage().nbytes() > alone.nbytes else alone
 
 
 def batch_dim(tensor: Tensor) -> int:
