@@ -207,24 +207,21 @@ def flows(trained: dict[str, Model], size: Size) -> dict[str, dict[str, np.ndarr
 
 
 def explosion(size: Size) -> dict[str, Run]:
-    """A SimpleRNN whose recurrent weights are 1.5 times a rotation, by plain gradient descent."""
+    """A SimpleRNN by plain gradient descent, with and without clipping."""
     found = {}
     for name, clip in (("no clipping", None), (f"clipped at {CLIP:g}", CLIP)):
-        model = build("SimpleRNN", ADDING, size.shown)
-        with torch.no_grad():
-            model.layer.weight_hh_l0 *= 1.5
         found[name] = train(
-            model,
+            build("SimpleRNN", ADDING, size.shown),
             ADDING,
             size.shown,
             size,
             clip=clip,
             optimizer=torch.optim.SGD,
-            lr=0.01,
+            lr=0.1,
             steps=min(300, size.steps),
         )
         run = found[name]
-        print(f"{name:<22} loss {run.losses[-1]:.3g}, largest norm {max(run.norms):.3g}")
+        print(f"{name:<22} {len(run.losses)} steps, loss {run.losses[-1]:.3g}", flush=True)
     return found
 
 
@@ -260,7 +257,8 @@ def lines(curves: dict[str, Any], x: Any, labels: tuple[str, str], **options: An
     def draw(axes: Any) -> None:
         for name, values in curves.items():
             places = np.arange(len(values)) if x is None else x
-            axes.plot(places, values, label=name, **options.get("style", {}))
+            heights = np.array(values, dtype=float)  # None is a hole
+            axes.plot(places, heights, label=name, **options.get("style", {}))
         if "level" in options:
             axes.axhline(options["level"], color="black", ls="--", lw=0.8)
         if options.get("log", False):
@@ -385,7 +383,7 @@ def run_all(size: Size) -> dict[str, Any]:
     early = train(build("LSTM, chrono", ADDING, size.shown), ADDING, size.shown, size, steps=300)
 
     def kept(run: Run) -> dict[str, Any]:
-        return {"losses": run.losses, "norms": run.norms, "score": run.score}
+        return {"losses": finite(run.losses), "norms": finite(run.norms), "score": run.score}
 
     return {
         "shown": size.shown,
@@ -400,6 +398,11 @@ def run_all(size: Size) -> dict[str, Any]:
         "truncation": {str(k): kept(run) for k, run in truncated.items()},
         "audit": audit(early.model, size),
     }
+
+
+def finite(values: list[float]) -> list[float | None]:
+    """For JSON, which knows no infinity."""
+    return [value if np.isfinite(value) else None for value in values]
 
 
 def _scored(lengths: tuple[int, ...], runs: dict[str, list[Run]]) -> dict[str, Any]:
