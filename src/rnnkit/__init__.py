@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rnnkit import bptt, diagnose
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
     from rnnkit.tasks import SequenceClassifier, SequenceTagger, Translation, Translator
@@ -15,6 +16,8 @@ __all__ = [
     "Translation",
     "Translator",
     "__version__",
+    "bptt",
+    "diagnose",
     "load",
 ]
 
@@ -29,9 +32,12 @@ _HOMES = {
     "Translator": "rnnkit.tasks",
     "load": "rnnkit.ship",
 }
+_MODULES = ("bptt", "diagnose")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"rnnkit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -42,7 +42,7 @@ def demo(*, out: Path, epochs: int | None, seed: int | None, quiet: bool, as_jso
     given = {"max_epochs": epochs, "random_state": seed}
     chosen = {name: value for name, value in given.items() if value is not None}
     model = Translator(**{**SETTINGS, "verbose": int(not quiet), **chosen})
-    fitted = fit(model, _dataset(train), _dataset(valid))
+    fitted = fit(model, _dataset(train), _dataset(valid), out=out)
     size = save(model, out)
     if fitted.interrupted:
         raise fail(f"interrupted: the best model so far is in {out}.", FAILURE)

@@ -55,10 +55,7 @@ def train(
         if valid is not None:
             say(valid.describe(f"{NOUNS[task]} to validate with"))
     model = ESTIMATORS[task](**{"random_state": 0, "verbose": int(not quiet), **parameters})
-    try:
-        fitted = fit(model, dataset, valid)
-    except TrainingError as error:
-        raise _keep_best(model, out, error) from None
+    fitted = fit(model, dataset, valid, out=out)
     size = save(fitted.model, out)
     report = _report(fitted, dataset, out, size)
     if as_json:
@@ -88,13 +85,21 @@ def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn"
         ) from None
 
 
-def fit(model: SequenceEstimator, dataset: Dataset, valid: Dataset | None) -> Fitted:
-    """Fit the model; Ctrl-C ends that early and keeps the best epoch."""
+def fit(model: SequenceEstimator, dataset: Dataset, valid: Dataset | None, *, out: Path) -> Fitted:
+    """Fit the model; Ctrl-C ends that early and keeps the best epoch.
+
+    out: where the best epoch is saved if training cannot go on.
+    """
     began = time.perf_counter()
     with warnings.catch_warnings():
         # Told below, in the words of the command line.
         warnings.filterwarnings("ignore", "training was interrupted", RuntimeWarning)
-        model.fit(dataset.X, dataset.y, validation=None if valid is None else (valid.X, valid.y))
+        try:
+            model.fit(
+                dataset.X, dataset.y, validation=None if valid is None else (valid.X, valid.y)
+            )
+        except TrainingError as error:
+            raise _keep_best(model, out, error) from None
     seconds = time.perf_counter() - began
     return Fitted(model, seconds, model.history_.stopped == "interrupted")
 
