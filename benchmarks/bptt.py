@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,8 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.costs import RUNS, Measured, held, in_a_process, measure, measure_all
 from benchmarks.layers.peers.torch_modules import onednn
-from benchmarks.peak import forget_peak, held, peak
 from benchmarks.report import versions, write
 from rnnkit import bptt, cells
 from rnnkit.batch import Streams
@@ -40,8 +38,6 @@ BATCH, INPUT, HIDDEN = 16, 16, 64
 STEPS = (1_000, 3_000, 10_000, 30_000, 100_000)
 STREAM_STEPS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 PROOF_STEPS, WARM_UP_STEPS = 300, 100
-MOST_BYTES = 12 * 2**30
-RUNS, LEAST_SECONDS = 3, 1.0
 
 AUDIT_STEPS, AUDIT_LAG, AUDIT_TRAINING = 400, 20, 200
 AUDITED = ((1, 1), (5, 5), (10, 10), (10, 20), (20, 20), (20, 40), (50, 50), (50, 100), (100, 100))
@@ -143,43 +139,21 @@ def _compare(name: str, found: Sequence[Tensor], expected: Sequence[Tensor]) -> 
 # -- full, truncated, checkpointed --------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one way needs at one length."""
-
-    way: str
-    steps: int
-    bytes: int
-    seconds: float
-
-
-def measure(name: str, steps: int) -> Measured:
+def measure_one(name: str, steps: int) -> Measured:
     """In this process, which must have done nothing else."""
     way, layer, x = WAYS[name], WAYS[name].layer(), make_input(steps)
-    way.gradients(layer, make_input(WARM_UP_STEPS))
-    before = forget_peak()
-    way.gradients(layer, x)
-    needed = peak() - before
-    seconds: list[float] = []
-    while len(seconds) < RUNS or sum(seconds) < LEAST_SECONDS:
-        begin = time.perf_counter()
-        way.gradients(layer, x)
-        seconds.append(time.perf_counter() - begin)
-    return Measured(name, steps, needed, median(seconds))
+    return measure(
+        name,
+        steps,
+        warm_up=lambda: way.gradients(layer, make_input(WARM_UP_STEPS)),
+        run=lambda: way.gradients(layer, x),
+    )
 
 
-def measure_all(lengths: Sequence[int], threads: int) -> Iterator[Measured | str]:
-    """Every way at every length, shortest first, or a word on why it is left out."""
-    last: dict[str, Measured] = {}
-    for steps in sorted(lengths):
-        for name in WAYS:
-            before = last.get(name)
-            expected = before.bytes * steps / before.steps if before else 0  # linear at most
-            if expected > MOST_BYTES:
-                yield f"{name} left out: it would need about {expected / 2**30:.0f} GiB"
-                continue
-            last[name] = Measured(**_in_a_process(["--one", name, "--steps", str(steps)], threads))
-            yield last[name]
+def measure_apart(name: str, steps: int, threads: int) -> Measured:
+    """In a process of its own."""
+    arguments = ["--one", name, "--steps", str(steps), "--threads", str(threads)]
+    return Measured(**in_a_process("benchmarks.bptt", arguments))
 
 
 def line(found: Measured | str) -> str:
@@ -297,12 +271,10 @@ def stream_line(found: Streamed) -> str:
 # -- all of it ----------------------------------------------------------------------------------
 
 
-def _in_a_process(arguments: Sequence[str], threads: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.bptt", *arguments, "--threads", str(threads)]
-    root = Path(__file__).parents[1]
-    ran = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(ran.stdout)
-    return found
+def stream_apart(steps: int, threads: int) -> Streamed:
+    """In a process of its own."""
+    arguments = ["--one-stream", str(steps), "--threads", str(threads)]
+    return Streamed(**in_a_process("benchmarks.bptt", arguments))
 
 
 def metrics(
@@ -342,7 +314,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.one:
-        print(json.dumps(asdict(measure(options.one, options.steps[0]))))
+        print(json.dumps(asdict(measure_one(options.one, options.steps[0]))))
         return
     if options.one_stream:
         print(json.dumps(asdict(stream(options.one_stream))))
@@ -353,7 +325,8 @@ def main() -> None:
         print(f"{name:<12}{value}")
     print(f"LSTM, B={BATCH}, I={INPUT}, H={HIDDEN}; our kernel: {cells.LSTM(1, 1).kernel}\n")
     rows = []
-    for one in measure_all(options.steps, options.threads):
+    apart = partial(measure_apart, threads=options.threads)
+    for one in measure_all(WAYS, options.steps, apart):
         print(line(one), flush=True)
         if isinstance(one, Measured):
             rows.append(one)
@@ -361,7 +334,7 @@ def main() -> None:
     print(f"\nstreams from disk: {STREAMS} side by side, truncated({WINDOW}, {WINDOW}), Adam")
     streamed = []
     for steps in options.stream_steps:
-        streamed.append(Streamed(**_in_a_process(["--one-stream", str(steps)], options.threads)))
+        streamed.append(stream_apart(steps, options.threads))
         print(stream_line(streamed[-1]), flush=True)
     judged = metrics(rows, streamed, cosines)
     print()

@@ -13,20 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from statistics import median
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.costs import RUNS, Measured, in_a_process, measure, measure_all
 from benchmarks.layers.peers.torch_modules import onednn
-from benchmarks.peak import forget_peak, peak
 from benchmarks.report import versions, write
 from rnnkit import cells
 
@@ -34,9 +31,7 @@ BATCH, INPUT, HIDDEN = 16, 16, 64
 STEPS = (1_000, 3_000, 10_000, 30_000, 100_000)
 JUDGED = 10_000  # steps at which the targets are read
 MEMORY_TARGET, TIME_TARGET = 0.1, 1.5
-MOST_BYTES = 12 * 2**30
 PROOF_STEPS, WARM_UP_STEPS = 300, 100
-RUNS, LEAST_SECONDS = 3, 1.0
 
 
 @dataclass(frozen=True)
@@ -102,51 +97,21 @@ def prove() -> None:
             raise SystemExit(f"{name}: the gradients are not those of {PLAIN} to the bit.")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one way needs at one length."""
-
-    way: str
-    steps: int
-    bytes: int
-    seconds: float
-
-
-def measure(name: str, steps: int) -> Measured:
+def measure_one(name: str, steps: int) -> Measured:
     """In this process, which must have done nothing else."""
     way, layer, x = WAYS[name], WAYS[name].layer(), make_input(steps)
-    way.gradients(layer, make_input(WARM_UP_STEPS))
-    before = forget_peak()
-    way.gradients(layer, x)
-    needed = peak() - before
-    seconds: list[float] = []
-    while len(seconds) < RUNS or sum(seconds) < LEAST_SECONDS:
-        begin = time.perf_counter()
-        way.gradients(layer, x)
-        seconds.append(time.perf_counter() - begin)
-    return Measured(name, steps, needed, median(seconds))
+    return measure(
+        name,
+        steps,
+        warm_up=lambda: way.gradients(layer, make_input(WARM_UP_STEPS)),
+        run=lambda: way.gradients(layer, x),
+    )
 
 
-def measure_all(lengths: Sequence[int], threads: int) -> Iterator[Measured | str]:
-    """Every way at every length, shortest first, or a word on why it is left out."""
-    last: dict[str, Measured] = {}
-    for steps in sorted(lengths):
-        for name in WAYS:
-            before = last.get(name)
-            expected = before.bytes * steps / before.steps if before else 0  # linear at most
-            if expected > MOST_BYTES:
-                yield f"{name} left out: it would need about {expected / 2**30:.0f} GiB"
-                continue
-            last[name] = _in_a_process(name, steps, threads)
-            yield last[name]
-
-
-def _in_a_process(name: str, steps: int, threads: int) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.memory", "--one", name, "--steps", str(steps)]
-    command += ["--threads", str(threads)]
-    root = Path(__file__).parents[1]
-    ran = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
-    return Measured(**json.loads(ran.stdout))
+def measure_apart(name: str, steps: int, threads: int) -> Measured:
+    """In a process of its own."""
+    arguments = ["--one", name, "--steps", str(steps), "--threads", str(threads)]
+    return Measured(**in_a_process("benchmarks.memory", arguments))
 
 
 def line(found: Measured | str) -> str:
@@ -181,7 +146,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.one:
-        print(json.dumps(asdict(measure(options.one, options.steps[0]))))
+        print(json.dumps(asdict(measure_one(options.one, options.steps[0]))))
         return
     began = time.perf_counter()
     prove()
@@ -189,7 +154,8 @@ def main() -> None:
         print(f"{name:<12}{value}")
     print(f"LSTM, B={BATCH}, I={INPUT}, H={HIDDEN}; our kernel: {WAYS[PLAIN].layer().kernel}")
     found = []
-    for one in measure_all(options.steps, options.threads):
+    apart = partial(measure_apart, threads=options.threads)
+    for one in measure_all(WAYS, options.steps, apart):
         print(line(one), flush=True)
         if isinstance(one, Measured):
             found.append(one)

@@ -391,7 +391,7 @@ def run_all(size: Size) -> dict[str, Any]:
         "adding": _scored(size.adding, added),
         "copy": _scored(size.copy, copied),
         "flow": {
-            when: {name: values.tolist() for name, values in curves.items()}
+            when: {name: finite(values.tolist()) for name, values in curves.items()}
             for when, curves in flows(trained, size).items()
         },
         "explosion": {name: kept(run) for name, run in exploded.items()},
@@ -401,8 +401,8 @@ def run_all(size: Size) -> dict[str, Any]:
 
 
 def finite(values: list[float]) -> list[float | None]:
-    """For JSON, which knows no infinity."""
-    return [value if np.isfinite(value) else None for value in values]
+    """For JSON, which knows no infinity; four digits are enough for a picture."""
+    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
 
 
 def _scored(lengths: tuple[int, ...], runs: dict[str, list[Run]]) -> dict[str, Any]:
@@ -424,7 +424,9 @@ def main() -> None:
         if page.exists():
             text = fill(page.read_text(encoding="utf-8"), tables(results, language))
             page.write_text(text, encoding="utf-8")
-    (options.out / "figures" / "two-limits.json").write_text(json.dumps(results) + "\n")
+    (options.out / "figures" / "two-limits.json").write_text(
+        json.dumps(results, allow_nan=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

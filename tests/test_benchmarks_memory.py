@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import memory
-from benchmarks.memory import CHECKPOINTED, PLAIN, TORCH, Measured
+from benchmarks import costs, memory
+from benchmarks.costs import Measured
+from benchmarks.memory import CHECKPOINTED, PLAIN, TORCH
 
 
 def test_the_ratios_are_to_the_smaller_of_torch_and_to_our_plain_time():
@@ -21,12 +22,9 @@ def test_the_ratios_are_to_the_smaller_of_torch_and_to_our_plain_time():
 
 
 def test_a_way_that_would_not_fit_is_left_out_with_a_word(monkeypatch):
-    monkeypatch.setattr(memory, "WAYS", {PLAIN: memory.WAYS[PLAIN]})
-    monkeypatch.setattr(memory, "MOST_BYTES", 1000)
-    monkeypatch.setattr(
-        memory, "_in_a_process", lambda name, steps, threads: Measured(name, steps, steps, 1.0)
-    )
-    found = list(memory.measure_all([10_000, 500], threads=1))
+    monkeypatch.setattr(costs, "MOST_BYTES", 1000)
+    measured = lambda name, steps: Measured(name, steps, steps, 1.0)  # noqa: E731
+    found = list(costs.measure_all([PLAIN], [10_000, 500], measured))
     assert found[0] == Measured(PLAIN, 500, 500, 1.0)
     assert "left out" in found[1]
     assert memory.line(found[1]).strip() == found[1]
@@ -47,6 +45,6 @@ def test_the_gradients_of_torch_are_the_same_with_and_without_onednn():
 
 
 def test_the_peak_of_memory_starts_anew():
-    before = memory.forget_peak()
+    before = costs.forget_peak()
     block = bytearray(b"1") * (64 * 2**20)
-    assert memory.peak() - before == pytest.approx(len(block), rel=0.2)
+    assert costs.peak() - before == pytest.approx(len(block), rel=0.2)

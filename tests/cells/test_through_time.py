@@ -197,7 +197,7 @@ def test_a_cell_run_over_a_sequence_follows_the_policy():
 
 
 def test_a_layer_shows_its_policy_and_refuses_what_is_none():
-    assert "bptt=Truncated(k1=5, k2=None)" in repr(LSTM(2, 3, bptt="truncated(5)"))
+    assert "bptt=truncated(5, 5)" in repr(LSTM(2, 3, bptt="truncated(5)"))
     assert "bptt" not in repr(LSTM(2, 3, bptt=Full()))
     with pytest.raises(OptionError, match="Did you mean 'truncated'"):
         LSTM(2, 3, bptt="trunkated(5)")

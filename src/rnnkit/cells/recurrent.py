@@ -219,7 +219,9 @@ class Recurrent(nn.Module):
         **options: Any,
     ) -> tuple[Any, State]:
         """A batch through all layers and directions; initial: (L*D, B, H) in the form's order."""
-        run = run or partial(run_through_time, self.bptt)
+        if run is None:
+            full = isinstance(self.bptt, Full)
+            run = kernels.run if full else partial(run_through_time, self.bptt)
         finals: list[State] = []
         for layer in range(self.num_layers):
             if layer:
