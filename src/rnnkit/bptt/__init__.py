@@ -1,6 +1,7 @@
 """Back-propagation through time: how far gradients go back, and how they are afforded."""
 
-from rnnkit.bptt.gradient import Gone, backward, call_module, in_segments, output_of
+from rnnkit.bptt.checkpointing import in_segments
+from rnnkit.bptt.gradient import Gone, backward, call_module
 from rnnkit.bptt.policies import (
     POLICIES,
     Checkpointed,
@@ -18,7 +19,7 @@ from rnnkit.bptt.states import (
     replace_streams,
     scale_gradient,
 )
-from rnnkit.bptt.unroll import Piece, Run, run_window, unroll
+from rnnkit.bptt.unroll import Piece, Run, output_of, run_window, unroll
 
 __all__ = [
     "POLICIES",

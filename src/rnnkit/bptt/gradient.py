@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from rnnkit.bptt.checkpointing import back_in_segments
 from rnnkit.bptt.policies import Checkpointed, Policy, Window, policy_of
 from rnnkit.bptt.states import check_streams, detach
-from rnnkit.bptt.unroll import Piece, Run, unroll
+from rnnkit.bptt.unroll import output_of, unroll
 from rnnkit.errors import InputError, ShapeError
 from rnnkit.nest import map_tensors, tensors_of
 
-__all__ = ["Gone", "backward", "call_module", "in_segments", "output_of"]
-
-Grads = list[Tensor | None]
-"""Gradients of a state's tensors, in order."""
-
-PROBE_STEPS = 4  # two runs of so many steps, and twice as many, tell what a step keeps
+__all__ = ["Gone", "backward", "call_module"]
 
 
 class Gone(NamedTuple):
@@ -79,8 +75,9 @@ def backward(
         piece = map_tensors(lambda t: t.narrow(time_dim, begin, end - begin), x)
         return call_module(module, piece, before, batch_first=batch_first)
 
+    part_of = partial(_part, loss)
     if isinstance(chosen, Checkpointed):
-        return _in_segments_again(chosen, run, loss, num_steps, detach(state))
+        return Gone(*back_in_segments(chosen, run, part_of, num_steps, detach(state)))
 
     def narrow(output: Any, begin: int, end: int, first: int) -> Any:
         return map_tensors(lambda t: t.narrow(time_dim, first - begin, end - first), output)
@@ -88,7 +85,7 @@ def backward(
     total, count = torch.zeros(()), 0
     walk = unroll(chosen.windows(num_steps), run, detach(state), narrow=narrow)
     for window, pieces, after in walk:
-        part = _part(loss, output_of(pieces, time_dim), window)
+        part = part_of(output_of(pieces, time_dim), window)
         del pieces
         if part is not None:
             part.backward()  # type: ignore[no-untyped-call]
@@ -130,14 +127,6 @@ def call_module(
     return output, after
 
 
-def output_of(pieces: list[Piece], time_dim: int) -> Any:
-    """The pieces' outputs as one."""
-    if len(pieces) == 1:
-        return pieces[0].output
-    first, *others = (piece.output for piece in pieces)
-    return map_tensors(lambda *parts: torch.cat(parts, dim=time_dim), first, *others)
-
-
 def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     """The dimension of the steps, the number of steps, and of streams."""
     time_dim = 1 if batch_first else 0
@@ -157,127 +146,6 @@ def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     if num_steps == 0:
         raise ShapeError(f"x has shape {tuple(tensors[0].shape)}: at least one step is needed.")
     return time_dim, num_steps, num_streams
-
-
-def _in_segments_again(
-    policy: Checkpointed, run: Run, loss: Any, num_steps: int, state: Any
-) -> Gone:
-    """The exact gradient, with one segment's graph at a time.
-
-    Source: Gruslys et al. 2016, section 3.1 (hidden states are kept, the rest is computed again).
-    """
-    total, count, last, random_after = torch.zeros(()), 0, state, torch.get_rng_state()
-
-    def back(begin: int, end: int, before: Any, grads: Grads, level: int) -> Grads:
-        """Go back through some steps; grads: of the state after them, and returned before them."""
-        if level == len(lengths):
-            return back_through(begin, end, before, grads)
-        firsts = range(begin, end, lengths[level])
-        states = [(before, torch.get_rng_state())]
-        shelf: Any = None
-        with torch.no_grad():
-            for place, first in enumerate(firsts[:-1]):
-                _, after = run(first, first + lengths[level], states[-1][0])
-                if shelf is None:
-                    # Side by side in one block: lying about, they would keep the holes between
-                    # them from being used again.
-                    shelf = map_tensors(lambda t: t.new_empty(len(firsts), *t.shape), after)
-                kept = map_tensors(lambda t, shelf: shelf[place].copy_(t), after, shelf)  # noqa: B023
-                states.append((kept, torch.get_rng_state()))
-        for first in reversed(firsts):
-            kept, random = states.pop()
-            # The same units are dropped as before.
-            torch.set_rng_state(random)
-            grads = back(first, min(first + lengths[level], end), kept, grads, level + 1)
-        return grads
-
-    def back_through(begin: int, end: int, before: Any, grads: Grads) -> Grads:
-        nonlocal total, count, last, random_after
-        before = map_tensors(_leaf, before)
-        output, after = run(begin, end, before)
-        if end == num_steps:
-            last, random_after = detach(after), torch.get_rng_state()
-        part = _part(loss, output, Window(begin, begin, end))
-        del output
-        reached = [
-            (tensor, grad)
-            for tensor, grad in zip(tensors_of(after), grads, strict=False)
-            if grad is not None and tensor.requires_grad
-        ]
-        if part is not None:
-            reached.append((part, torch.ones_like(part)))
-            total = total.to(part) + part.detach()
-        count += 1
-        if reached:
-            torch.autograd.backward([t for t, _ in reached], [grad for _, grad in reached])
-        return [tensor.grad for tensor in tensors_of(before)]
-
-    step_bytes, state_bytes = 0.0, 0.0
-    if policy.memory_budget is not None:
-        step_bytes, state_bytes = _measured(run, num_steps, state)
-    lengths = policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
-    back(0, num_steps, state, [], 0)
-    torch.set_rng_state(random_after)
-    return Gone(total, last, count)
-
-
-def _leaf(tensor: Tensor) -> Tensor:
-    """A tensor whose gradient is wanted, if it can have one."""
-    return tensor.detach().requires_grad_(tensor.is_floating_point())
-
-
-def in_segments(
-    policy: Checkpointed, run: Run, num_steps: int, state: Any, *, time_dim: int = 0
-) -> Run:
-    """The same run, keeping only the states between segments (of segments).
-
-    state: that the run begins with. time_dim: of its outputs, which are put together again.
-    Raises OptionError if the policy's memory budget is too small.
-    """
-    step_bytes, state_bytes = 0.0, 0.0
-    if policy.memory_budget is not None:
-        step_bytes, state_bytes = _measured(run, num_steps, state)
-    lengths = policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
-
-    def segmented(begin: int, end: int, before: Any, level: int = 0) -> tuple[Any, Any]:
-        if level == len(lengths):
-            return run(begin, end, before)
-        pieces = []
-        for first in range(begin, end, lengths[level]):
-            last = min(first + lengths[level], end)
-            output, before = checkpoint(
-                segmented, first, last, before, level + 1, use_reentrant=False
-            )
-            pieces.append(Piece(first, last, output))
-        return output_of(pieces, time_dim), before
-
-    return segmented
-
-
-def _measured(run: Run, num_steps: int, state: Any) -> tuple[float, float]:
-    """Bytes that the graph of one step keeps, and bytes of a state."""
-    steps = min(PROBE_STEPS, num_steps // 2)
-    if steps == 0:
-        return 0.0, 0.0
-    with torch.random.fork_rng(devices=[]):
-        few, _ = _kept(run, steps, state)
-        more, after = _kept(run, 2 * steps, state)
-    return max(0, more - few) / steps, float(sum(tensor.nbytes for tensor in tensors_of(after)))
-
-
-def _kept(run: Run, steps: int, state: Any) -> tuple[int, Any]:
-    """Bytes of all memory that the graph of the first steps holds on to, and the state."""
-    held: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        held[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output, after = run(0, steps, state)
-    # The output has a gradient, too.
-    return sum(held.values()) + 2 * sum(t.nbytes for t in tensors_of(output)), after
 
 
 def _part(loss: Any, output: Any, window: Window) -> Tensor | None:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import torch
+
 from rnnkit.bptt.policies import Window
 from rnnkit.bptt.states import detach
+from rnnkit.nest import map_tensors
 
-__all__ = ["Piece", "Run", "run_window", "unroll"]
+__all__ = ["Piece", "Run", "output_of", "run_window", "unroll"]
 
 Run = Callable[[int, int, Any], tuple[Any, Any]]
 """(begin, end, state) -> the output of steps begin..end-1, and the state after them."""
@@ -96,3 +99,11 @@ def _with_later_starts(windows: Iterable[Window]) -> Iterator[tuple[Window, set[
                 break
             ahead.append(following)
         yield window, {later.start for later in ahead if later.start <= window.end}
+
+
+def output_of(pieces: list[Piece], time_dim: int) -> Any:
+    """The pieces' outputs as one."""
+    if len(pieces) == 1:
+        return pieces[0].output
+    first, *others = (piece.output for piece in pieces)
+    return map_tensors(lambda *parts: torch.cat(parts, dim=time_dim), first, *others)
