@@ -170,6 +170,24 @@ def test_reading_goes_on_in_the_middle(kind, before, tmp_path):
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("kind", ["array", "text", "iterables"])
+def test_the_position_counts_the_steps_of_each_stream(kind, tmp_path):
+    streams = of_kind(kind, tmp_path / "text.txt")
+    assert streams.position == 0
+    streams.read(3)
+    streams.read(2)
+    assert streams.position == 5
+    again = of_kind(kind, tmp_path / "text.txt")
+    again.load_state_dict(streams.state_dict())
+    assert again.position == 5
+
+
+def test_a_state_of_another_kind_of_streams_is_refused(tmp_path):
+    kept = of_kind("text", tmp_path / "text.txt").state_dict()
+    with pytest.raises(InputError, match="no 'next' for ArraySource"):
+        of_kind("array", None).load_state_dict(kept)
+
+
 def test_where_reading_stands_is_plain(tmp_path):
     streams = of_kind("text", tmp_path / "text.txt")
     streams.read(3)
@@ -195,6 +213,17 @@ def test_an_iterator_that_is_gone_cannot_go_on():
         (lambda p: Streams.from_array(np.arange(2), 3), InputError, "2 elements for 3 streams"),
         (lambda p: Streams.from_array(np.arange(2), 0), OptionError, "num_streams=0"),
         (lambda p: Streams.from_array(np.float64(1), 1), InputError, "an array"),
+        (lambda p: Streams.from_array(np.array(["a"]), 1), InputError, "of numbers was expected"),
+        (
+            lambda p: Streams.from_array(np.arange(3), 1, document_starts=np.ones(3, bool)),
+            InputError,
+            r"give np.flatnonzero\(mask\)",
+        ),
+        (
+            lambda p: Streams.from_array(np.arange(3), 1, document_starts=[-1, 2]),
+            InputError,
+            "from -1 to 2, but x has 3 steps",
+        ),
         (lambda p: Streams.from_array(p / "no.npy", 1), InputError, "cannot be read"),
         (
             lambda p: Streams.from_array(np.arange(4), 1, y=np.arange(3)),

@@ -167,6 +167,117 @@ def test_the_end_may_come_in_pieces(kind):
         parts.fit(source)
 
 
+def halves(at):
+    x = data().reshape(STREAMS, STEPS, 1)
+    parts = [x[:, :at], x[:, at : STEPS - 1]]
+    following = [x[:, 1 : at + 1], x[:, at + 1 :]]
+    return [
+        Streams.from_array(one.reshape(-1, 1), STREAMS, y=y.reshape(-1, 1))
+        for one, y in zip(parts, following, strict=True)
+    ]
+
+
+def test_two_halves_are_the_whole_when_the_state_is_handed_on(kind):
+    whole = make(kind, "truncated(5)")
+    whole.fit(streams())
+    first, second = halves(10)
+    trainer = make(kind, "truncated(5)")
+    trainer.fit(first)
+    trainer.state = trainer.state
+    trainer.fit(second)
+    assert_same(trainer.module, whole.module)
+    # Without it the second file begins anew.
+    first, second = halves(10)
+    anew = make(kind, "truncated(5)")
+    anew.fit(first)
+    anew.fit(second)
+    with pytest.raises(AssertionError):
+        assert_same(anew.module, whole.module)
+
+
+def test_a_state_that_was_given_is_in_the_file_before_its_first_step(tmp_path):
+    first, second = halves(10)
+    trainer = make("our GRU", "truncated(5)")
+    trainer.fit(first)
+    trainer.state = trainer.state
+    trainer.save(tmp_path / "between.rnn", second)
+    trainer.fit(second)
+    again, second = make("our GRU", "truncated(5)"), halves(10)[1]
+    again.resume(tmp_path / "between.rnn", second)
+    again.fit(second)
+    assert_same(again.module, trainer.module, 0)
+
+
+def test_a_state_that_was_given_crosses_no_document_in_the_middle():
+    source, other = streams([10]), streams([10])
+    trainer, plain = make("our GRU", "truncated(5)"), make("our GRU", "truncated(5)")
+    trainer.fit(source, max_windows=2)
+    plain.fit(other, max_windows=2)
+    trainer.state = trainer.state
+    trainer.fit(source)
+    plain.fit(other)
+    assert_same(trainer.module, plain.module, 0)
+
+
+def test_none_as_the_state_is_the_initial_one():
+    initial = torch.full((1, STREAMS, 4), 0.5, dtype=torch.float64)
+    trainer = make("our GRU", "truncated(5)", initial_state=initial)
+    again = make("our GRU", "truncated(5)", initial_state=initial)
+    again.state = None
+    trainer.fit(streams())
+    again.fit(streams())
+    assert_same(trainer.module, again.module, 0)
+
+
+@pytest.mark.parametrize("policy", ["truncated(5)", "truncated(4, 7)"])
+def test_the_batch_may_come_first_in_the_module(policy):
+    begins = [7, STEPS + 5, 2 * STEPS + 20]
+    expected = make("torch LSTM", policy)
+    expected.fit(streams(begins))
+    module = Model(nn.LSTM(1, 4, num_layers=2, batch_first=True)).double()
+    module.load_state_dict(build("torch LSTM").state_dict())
+    shapes = set()
+
+    def loss(output, y):
+        shapes.add((output.shape[0], y.shape[0]))
+        return F.mse_loss(output, y)
+
+    trainer = StreamTrainer(
+        module, loss, policy=policy, optimizer="sgd", lr=0.1, clip_norm=None, batch_first=True
+    )
+    trainer.fit(streams(begins))
+    assert shapes == {(STREAMS, STREAMS)}
+    assert_same(module, expected.module)
+
+
+def test_evaluating_between_two_windows_does_not_stay():
+    trainer, modes = make("our GRU", "truncated(5)"), []
+    trainer.module.register_forward_hook(lambda module, *_: modes.append(module.training))
+    for _ in trainer.run(streams()):
+        trainer.module.eval()
+    assert modes == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (lambda output, y: (output - y).square(), r"shape \(5, 3, 1\)"),
+        (lambda output, y: 1.0, "float, but a scalar tensor"),
+        (lambda output, y: output.detach().mean(), "without a gradient"),
+    ],
+)
+def test_a_loss_that_cannot_be_used_is_explained(loss, words):
+    trainer = StreamTrainer(build("our GRU"), loss, policy="truncated(5)")
+    with pytest.raises(InputError, match=r"loss\(output, y\) gave .*" + words):
+        trainer.fit(streams())
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_window_at_all_is_refused(count):
+    with pytest.raises(OptionError, match="at least one window"):
+        make("our GRU", "truncated(5)").fit(streams(), max_windows=count)
+
+
 @pytest.mark.parametrize("policy", ["truncated(4)", "truncated(4, 7)", "randomtruncated(5)"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_training_goes_on_in_the_middle_to_the_bit(kind, policy, optimizer, tmp_path):
@@ -280,10 +391,32 @@ def test_a_file_goes_on_only_with_what_it_was_made_with(tmp_path):
         make("our GRU", "truncated(5)").resume(path, Streams.from_array(data(), 2, shift=1))
     with pytest.raises(OptionError, match="Give it the same policy"):
         make("our GRU", "truncated(6)").resume(path, streams())
+    with pytest.raises(OptionError, match="trained with SGD, but this trainer has Adam"):
+        make("our GRU", "truncated(5)", optimizer="adam").resume(path, streams())
     with pytest.raises(ArchiveError, match="does not fit the module"):
         make("torch LSTM", "truncated(5)").resume(path, streams())
     with pytest.raises(ArchiveError, match="holds a 'StreamTrainer'"):
         rnnkit.load(path)
+
+
+@pytest.mark.parametrize("with_other", ["module", "streams"])
+def test_a_file_that_does_not_fit_leaves_the_trainer_as_it_was(with_other, tmp_path):
+    trainer, source = make("our GRU", "truncated(5)"), streams()
+    trainer.fit(source, max_windows=1)
+    trainer.save(tmp_path / "half.rnn", source)
+    other = make("our GRU", "truncated(5)", lr=0.5)
+    if with_other == "module":
+        other.module.head = nn.Linear(4, 2).double()
+        error, source = ArchiveError, streams()
+    else:
+        error, source = InputError, Streams.from_iterables([[data()]] * STREAMS, shift=1)
+    kept = {name: value.clone() for name, value in other.module.state_dict().items()}
+    with pytest.raises(error):
+        other.resume(tmp_path / "half.rnn", source)
+    for name, value in other.module.state_dict().items():
+        assert torch.equal(value, kept[name])
+    assert {group["lr"] for group in other._trainer.optimizer.param_groups} == {0.5}
+    assert (other.steps, source.position) == (0, 0)
 
 
 def test_a_loss_that_is_not_finite_leaves_everything_as_before_its_window():

@@ -52,11 +52,17 @@ class Streams:
             raise OptionError(f"shift={shift!r}, but 0 or 1 was expected.")
         self._sources, self._shift = list(sources), shift
         self._buffers: list[Piece | None] = [None] * len(self._sources)
+        self._position = 0
 
     @property
     def num_streams(self) -> int:
         """B."""
         return len(self._sources)
+
+    @property
+    def position(self) -> int:
+        """How many steps of each stream have been given."""
+        return self._position
 
     @classmethod
     def from_array(
@@ -72,8 +78,12 @@ class Streams:
 
         x, y: arrays, memory maps, or the names of .npy files, which are not loaded but mapped.
         document_starts: indices at which a document begins. N % num_streams elements at the end
-        are left out. Raises InputError if there are fewer elements than streams, or x and y differ
-        in length.
+        are left out. Raises InputError if there are fewer elements than streams, x and y differ
+        in length, or document_starts are no indices of x.
+
+        >>> x = np.arange(8)
+        >>> Streams.from_array(x, 2, document_starts=[0, 3, 4]).read(4).starts.int().T.tolist()
+        [[1, 0, 0, 1], [1, 0, 0, 0]]
         """
         x, y = _opened(x, "x"), None if y is None else _opened(y, "y")
         _check_number(num_streams, len(x), "elements")
@@ -82,7 +92,7 @@ class Streams:
         if y is not None and shift:
             raise OptionError("shift=1 makes y from x: leave y out, or give shift=0.")
         size = len(x) // num_streams
-        begins = np.sort(np.asarray(document_starts, dtype=np.int64))
+        begins = _indices(document_starts, len(x))
         sources = [
             ArraySource(x, y, begin, begin + size, begins)
             for begin in range(0, size * num_streams, size)
@@ -124,6 +134,12 @@ class Streams:
         iterables: lists, generators, or functions without arguments that give one; from the last
         reading can go on in the middle, by reading again what has been read. documents: whether
         each array is a document; False: pieces of one that has no end.
+        What cannot be read raises InputError or ShapeError when its turn comes.
+
+        >>> documents = [np.arange(2), np.arange(10, 13)]
+        >>> block = Streams.from_iterables([documents, lambda: iter(documents)]).read(5)
+        >>> block.x[:, 1].tolist(), block.starts[:, 1].nonzero().flatten().tolist()
+        ([0, 1, 10, 11, 12], [0, 2])
         """
         return cls([IterableSource(one, documents=documents) for one in iterables], shift=shift)
 
@@ -142,6 +158,7 @@ class Streams:
             return None
         parts = [self._part(piece, count) for piece in filled]
         self._buffers = [piece.after(count) for piece in filled]
+        self._position += count
         ys = [part.y for part in parts if part.y is not None]
         if 0 < len(ys) < len(parts):
             raise InputError("some streams have a y and some have none.")
@@ -176,12 +193,14 @@ class Streams:
     def state_dict(self) -> dict[str, Any]:
         """Where reading stands: plain values and small tensors."""
         buffers = [None if piece is None else piece.to_dict() for piece in self._buffers]
-        return {"sources": [one.state_dict() for one in self._sources], "buffers": buffers}
+        sources = [one.state_dict() for one in self._sources]
+        return {"sources": sources, "buffers": buffers, "position": self._position}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict` of streams from the same sources.
 
-        Raises ShapeError if it is of another number of streams.
+        Raises ShapeError if it is of another number of streams, InputError if it is of streams of
+        another kind or if an iterator cannot be read again.
         """
         if len(state["sources"]) != self.num_streams:
             raise ShapeError(
@@ -189,7 +208,14 @@ class Streams:
                 f"{self.num_streams}. A stream goes on from its own place: keep the number."
             )
         for source, one in zip(self._sources, state["sources"], strict=True):
-            source.load_state_dict(one)
+            try:
+                source.load_state_dict(one)
+            except KeyError as error:
+                raise InputError(
+                    f"the state is of streams that are read from something else: it has no {error} "
+                    f"for {type(source).__name__}. Read the streams from what they were read from."
+                ) from None
+        self._position = state["position"]
         self._buffers = [None if one is None else Piece.from_dict(one) for one in state["buffers"]]
 
 
@@ -200,11 +226,29 @@ def _opened(values: np.ndarray | str | Path, name: str) -> np.ndarray:
         except (OSError, ValueError) as error:
             raise InputError(f"{name}={values!s} cannot be read as an .npy file: {error}") from None
     array: np.ndarray = values if isinstance(values, np.memmap) else np.asarray(values)
-    if array.ndim == 0 or array.dtype == object:
+    if array.ndim == 0 or array.dtype.kind not in "biufc":
         raise InputError(
             f"{name} is {values!r:.60}, but an array (N, ...) of numbers was expected."
         )
     return array
+
+
+def _indices(document_starts: Sequence[int] | np.ndarray, num_steps: int) -> np.ndarray:
+    """Sorted; the end of the last document may be among them."""
+    begins = np.sort(np.asarray(document_starts))
+    if begins.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if begins.ndim != 1 or begins.dtype.kind not in "iu":
+        raise InputError(
+            f"document_starts are {begins.dtype} of shape {begins.shape}, but a list of indices "
+            f"was expected. Of a mask, give np.flatnonzero(mask)."
+        )
+    if begins[0] < 0 or begins[-1] > num_steps:
+        raise InputError(
+            f"document_starts go from {begins[0]:,} to {begins[-1]:,}, but x has {num_steps:,} "
+            f"steps: indices from 0 on were expected."
+        )
+    return begins.astype(np.int64)
 
 
 def _check_number(num_streams: int, available: int, noun: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +26,7 @@ from rnnkit.bptt import (
     replace_streams,
     run_window,
 )
-from rnnkit.errors import ArchiveError, InputError, OptionError
+from rnnkit.errors import ArchiveError, InputError, OptionError, RnnkitError
 from rnnkit.learn.callbacks import StepInfo
 from rnnkit.learn.history import Record
 from rnnkit.learn.kept import from_plain, to_plain
@@ -61,12 +62,15 @@ class StreamTrainer:
 
     module: called as module(x, state), it returns (output, state); x is (T, B, ...) and the state
         as `rnnkit.bptt.backward` has it.
-    loss: (output, y) -> the mean loss over a window's steps. y is that of the streams, or x where
-        they have none.
+    loss: (output, y) -> the mean loss over a window's steps, a scalar. y is that of the streams, or
+        x where they have none, with its dimensions in the order of the module's.
     policy: `Truncated(k1, k2)` trains every k1 steps and goes back k2; `RandomTruncated` at random.
+        The streams' end may cut the last window short: of k1 and of k2 steps, what is missing lies
+        behind the end.
     optimizer, lr, weight_decay, momentum, clip_norm, clip_value: as for `Trainer`.
     initial_state: what streams begin with, and each document in them, (…, B, …); None: the module's
         own at first, and zeros after a document's end.
+    batch_first: whether the module reads (B, T, ...), which it cannot be asked.
 
     Memory is that of a window, however long the streams are: no graph goes from window to window,
     and of the input only what a later window reads again is kept. Where a document begins, the
@@ -98,6 +102,7 @@ class StreamTrainer:
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         initial_state: Any = None,
+        batch_first: bool = False,
     ) -> None:
         self.module, self.loss, self.policy = module, loss, policy_of(policy)
         if self.policy.exact:
@@ -112,12 +117,13 @@ class StreamTrainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
         )
-        self.initial_state = detach(initial_state)
+        self.initial_state, self.batch_first = detach(initial_state), batch_first
         self.windows, self.steps = 0, 0
         # The states before the steps from which this window and later ones start.
         self._known: dict[int, Any] = {0: self.initial_state}
         self._read: _Read | None = None
         self._next: dict[int, Any] = {}
+        self._given = False  # a state to go on from in streams that are read from their beginning
 
     @property
     def state(self) -> Any:
@@ -126,9 +132,14 @@ class StreamTrainer:
 
     @state.setter
     def state(self, state: Any) -> None:
-        """Go on from another state; what lies before it is forgotten."""
-        self._known = {self.steps: detach(state)}
-        self._read = None
+        """Go on from another state, or with None from the initial one.
+
+        What lies before it is forgotten, which a first window with k2 > k1 goes back less for. It
+        holds for the first step of new streams too: `trainer.state = trainer.state` goes on in a
+        second file where the first has ended, and without it each file begins anew.
+        """
+        self._known = {self.steps: self.initial_state if state is None else detach(state)}
+        self._read, self._given = None, state is not None
 
     # -- training -------------------------------------------------------------------------------
 
@@ -137,7 +148,8 @@ class StreamTrainer:
 
         Returns loss (mean over steps), steps (of the optimizer), tokens (of all streams),
         grad_norm_mean and grad_norm_max (before clipping), clipped_share, seconds and so on, as in
-        a `History`. Raises InputError if there is nothing to read.
+        a `History`. Raises InputError if there is nothing to read, OptionError unless max_windows
+        is None or above 0.
         """
         totals, began = Totals(), time.perf_counter()
         for info in self.run(streams, max_windows):
@@ -148,8 +160,9 @@ class StreamTrainer:
 
     def run(self, streams: Streams, max_windows: int | None = None) -> Iterator[StepInfo]:
         """Train window by window, and tell of each; as `fit`, to be stopped at any time."""
+        if max_windows is not None and max_windows < 1:
+            raise OptionError(f"max_windows={max_windows}, but at least one window is needed.")
         check_streams(self.state, streams.num_streams)
-        self.module.train()
         count = 0
         while max_windows is None or count < max_windows:
             window = self._window(streams)
@@ -165,7 +178,7 @@ class StreamTrainer:
         window = window._replace(start=start)
         while self._read is None or self._read.end < window.end:
             read = self.steps if self._read is None else self._read.end
-            block = streams.read(window.end - read)
+            block = self._more(streams, window.end - read)
             if block is None:
                 break
             self._read = _Read(read, block) if self._read is None else self._read.followed_by(block)
@@ -174,7 +187,17 @@ class StreamTrainer:
             return None
         return window._replace(end=end, stops=tuple(s for s in window.stops if s < end))
 
+    def _more(self, streams: Streams, steps: int) -> StreamBlock | None:
+        goes_on = self._given and streams.position == 0
+        block = streams.read(steps)
+        if block is not None:
+            self._given = False
+            if goes_on:
+                block.starts[0] = False
+        return block
+
     def _train(self, window: Window) -> StepInfo:
+        self.module.train()  # between two windows it may have been evaluated
         info = self._trainer.train_step(window, step=self.windows + 1)
         self._trainer.optimizer.zero_grad()
         # Only now: a window that failed has not happened.
@@ -192,13 +215,14 @@ class StreamTrainer:
     def _window_loss(self, module: nn.Module, window: Window) -> BatchLoss:
         known = dict(self._known)
         starts = self.policy.later_starts(window)
-        pieces, after = run_window(
-            window, partial(self._run, module), known, starts, narrow=_narrow
-        )
+        narrow = partial(_narrow, self._time_dim)
+        pieces, after = run_window(window, partial(self._run, module), known, starts, narrow=narrow)
         self._next = {**known, window.end: after}
         assert self._read is not None
         block = self._read.between(window.begin, window.end)
-        loss = self.loss(output_of(pieces, 0), block.x if block.y is None else block.y)
+        y = self._turned(block.x if block.y is None else block.y)
+        loss = self.loss(output_of(pieces, self._time_dim), y)
+        _check_loss(loss)
         count = block.starts.numel()
         return BatchLoss(loss, count, count)
 
@@ -212,17 +236,28 @@ class StreamTrainer:
         for first, last in pairwise(borders):
             if state is not None and first in cuts:
                 state = replace_streams(state, block.starts[first], self.initial_state)
-            output, state = call_module(module, block.x[first:last], state)
+            x = self._turned(block.x[first:last])
+            output, state = call_module(module, x, state, batch_first=self.batch_first)
             outputs.append(output)
         if len(outputs) == 1:
             return outputs[0], state
-        return map_tensors(lambda *parts: torch.cat(parts), outputs[0], *outputs[1:]), state
+        dim = self._time_dim
+        return map_tensors(lambda *parts: torch.cat(parts, dim), outputs[0], *outputs[1:]), state
+
+    @property
+    def _time_dim(self) -> int:
+        return 1 if self.batch_first else 0
+
+    def _turned(self, tensor: Tensor) -> Tensor:
+        """(T, B, ...) as the module has it."""
+        return tensor.transpose(0, 1) if self.batch_first else tensor
 
     # -- going on in the middle -----------------------------------------------------------------
 
     def save(self, path: str | Path, streams: Streams) -> None:
         """Write everything that going on needs to one file: weights, optimizer, states, places.
 
+        A NamedTuple in the state comes back as a tuple; keep a tuple or a dict there.
         Raises ArchiveError if the disk refuses.
         """
         tensors: dict[str, Tensor] = {}
@@ -232,11 +267,13 @@ class StreamTrainer:
             "known": self._known,
             "read": None if self._read is None else (self._read.begin, tuple(self._read.block)),
             "streams": streams.state_dict(),
+            "given": self._given,
             "random": torch.get_rng_state(),
         }
         header = {
             "estimator": type(self).__name__,
             "policy": repr(self.policy),
+            "optimizer": self._optimizer_names(),
             "windows": self.windows,
             "steps": self.steps,
             "num_streams": streams.num_streams,
@@ -247,33 +284,65 @@ class StreamTrainer:
     def resume(self, path: str | Path, streams: Streams) -> None:
         """Go on from a file that `save` wrote: the next window is the one that would have come.
 
-        streams: of the same sources. The random state is set, too. Raises ArchiveError if the file
-        holds no stream's training or does not fit the module, OptionError if it was made with
-        another policy, ShapeError if it is of another number of streams.
+        streams: of the same sources. The random state is set too, and the optimizer goes on with
+        the file's lr, weight_decay and momentum. Raises ArchiveError if the file holds no stream's
+        training or does not fit the module, OptionError if it was made with another policy or
+        optimizer, ShapeError if it is of another number of streams, InputError if it is of other
+        streams; the trainer is as before then.
         """
         header, tensors = archive.read(path)
         if header.get("estimator") != type(self).__name__:
             raise ArchiveError(
                 f"{path}: holds a {header.get('estimator')!r}, not the training of a stream."
             )
-        if header["policy"] != repr(self.policy):
-            raise OptionError(
-                f"{path}: was trained with {header['policy']}, but this trainer has "
-                f"{self.policy!r}. Give it the same policy."
-            )
+        mine = {"policy": repr(self.policy), "optimizer": self._optimizer_names()}
+        for name, value in mine.items():
+            if header[name] != value:
+                raise OptionError(
+                    f"{path}: was trained with {header[name]}, but this trainer has {value}. Give "
+                    f"it the same {name}."
+                )
         kept = from_plain(header["kept"], tensors)
-        streams.load_state_dict(kept["streams"])
+        before = {
+            "module": copy.deepcopy(self.module.state_dict()),
+            "optimizer": copy.deepcopy(self._trainer.optimizer.state_dict()),
+        }
         try:
-            self.module.load_state_dict(kept["module"])
-            self._trainer.optimizer.load_state_dict(kept["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ArchiveError(f"{path}: does not fit the module: {error}") from None
-        self._known = kept["known"]
+            self._load(kept, path)
+            streams.load_state_dict(kept["streams"])
+        except RnnkitError:
+            self._load(before, path)
+            raise
+        self._known, self._given = kept["known"], kept["given"]
         begin, block = kept["read"] or (0, None)
         self._read = None if block is None else _Read(begin, StreamBlock(*block))
         self.windows, self.steps = header["windows"], header["steps"]
         torch.set_rng_state(kept["random"])
 
+    def _load(self, kept: Mapping[str, Any], path: str | Path) -> None:
+        try:
+            self.module.load_state_dict(kept["module"])
+            self._trainer.optimizer.load_state_dict(kept["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ArchiveError(f"{path}: does not fit the module: {error}") from None
 
-def _narrow(output: Any, begin: int, end: int, first: int) -> Any:
-    return map_tensors(lambda tensor: tensor[first - begin : end - begin], output)
+    def _optimizer_names(self) -> str:
+        return " and ".join(type(one).__name__ for one in self._trainer.optimizer.optimizers)
+
+
+def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:
+    return map_tensors(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
+
+
+def _check_loss(loss: object) -> None:
+    if not isinstance(loss, Tensor) or loss.ndim != 0:
+        found = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise InputError(
+            f"loss(output, y) gave {found}, but a scalar tensor was expected. Take the mean over "
+            f"the window's steps."
+        )
+    if not loss.requires_grad:
+        raise InputError(
+            "loss(output, y) gave a loss without a gradient to go back through. Compute it from "
+            "the output, without detach, item or no_grad."
+        )
