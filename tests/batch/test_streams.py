@@ -273,3 +273,37 @@ def test_what_cannot_be_read_is_explained(tmp_path, make, error, words):
     (tmp_path / "ok.txt").write_text("ok\n")
     with pytest.raises(error, match=words):
         make(tmp_path)
+
+
+def test_a_text_of_one_line_is_cut_at_characters(tmp_path):
+    path = tmp_path / "text.txt"
+    text = "가나다라 마바사🙂" * 100
+    path.write_text(text, encoding="utf-8")
+    streams = Streams.from_text(path, 4, codes, shift=0)
+    parts = ["".join(chr(code) for code in piece.x) for piece in map(whole_of, streams._sources)]
+    assert "".join(parts) == text
+    sizes = [len(part.encode("utf-8")) for part in parts]
+    assert max(sizes) < 1.5 * min(sizes)
+
+
+def whole_of(source):
+    pieces = []
+    while (piece := source.read(1000)) is not None:
+        pieces.append(piece)
+    return type(pieces[0]).joined(pieces)
+
+
+def test_a_byte_order_mark_is_no_character(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("가나\n다라\n", encoding="utf-8-sig")
+    x, _, _ = read_all(Streams.from_text(path, 1, codes, shift=0), 3)
+    assert "".join(map(chr, x[:, 0])) == "가나\n다라\n"
+
+
+def test_a_place_outside_of_the_array_is_refused():
+    kept = Streams.from_array(np.arange(100), 1)
+    kept.read(60)
+    with pytest.raises(
+        InputError, match="at step 60 of an array, but this stream has steps 0 to 50"
+    ):
+        Streams.from_array(np.arange(50), 1).load_state_dict(kept.state_dict())

@@ -379,3 +379,11 @@ def test_input_of_the_wrong_form_is_explained():
         bptt.backward(nn.RNN(1, 1), torch.ones(0, 1, 1), whole)
     with pytest.raises(ShapeError, match="batch_first=True"):
         bptt.backward(nn.RNN(1, 1, batch_first=True), torch.ones(5, 2, 1), whole)
+
+
+def test_streams_begin_again_one_by_one():
+    which = torch.tensor([True, False])
+    state = {"h": torch.ones(1, 2, 3), "c": torch.ones(2, 3), "steps": torch.tensor(7.0)}
+    again = bptt.replace_streams(state, which)
+    assert again["h"][0, :, 0].tolist() == again["c"][:, 0].tolist() == [0.0, 1.0]
+    assert again["steps"] == 7.0  # of all streams together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,7 +107,13 @@ class ArraySource:
         return {"next": self._next}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._next = int(state["next"])
+        following = int(state["next"])
+        if not self._begin <= following <= self._end:
+            raise InputError(
+                f"the state is at step {following:,} of an array, but this stream has steps "
+                f"{self._begin:,} to {self._end:,}. Read the array that it was made from."
+            )
+        self._next = following
 
 
 class IterableSource:
@@ -249,29 +256,34 @@ def text_sources(
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            borders = [_line_begin(file, size * n // num_streams) for n in range(num_streams)]
+            # Of long lines the nearest beginning may be far: then a line is cut, to keep the parts
+            # of like size.
+            most = max(1, min(LINE_BYTES, size // (4 * num_streams)))
+            borders = [_line_begin(file, size * n // num_streams, most) for n in range(num_streams)]
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}.", path=path) from None
     borders.append(size)
     if any(begin >= end for begin, end in pairwise(borders)):
         raise DataError(
-            f"the file has {size:,} bytes, whose lines cannot be cut into {num_streams} streams. "
+            f"the file has {size:,} bytes, which cannot be cut into {num_streams} streams. "
             f"Take fewer.",
             path=path,
         )
     return [TextSource(path, encode, begin, end, documents) for begin, end in pairwise(borders)]
 
 
-def _line_begin(file: BinaryIO, near: int) -> int:
-    """The first beginning of a line, or of a part of a very long one, from a byte on."""
+def _line_begin(file: BinaryIO, near: int, most: int) -> int:
+    """The first beginning of a line within so many bytes from one on, or else of a character."""
     if near == 0:
-        return 0
+        mark = codecs.BOM_UTF8
+        return len(mark) if file.read(len(mark)) == mark else 0
     file.seek(near - 1)
-    line = file.readline(LINE_BYTES)
-    while not line.endswith(b"\n") and (following := file.read(1)):
-        if following[0] & 0xC0 != 0x80:  # the first byte of a character
-            return file.tell() - 1
-    return file.tell()
+    if file.readline(most + 1).endswith(b"\n"):
+        return file.tell()
+    file.seek(near)
+    while (following := file.read(1)) and following[0] & 0xC0 == 0x80:
+        pass  # in the middle of a character
+    return file.tell() - len(following)
 
 
 def _read_line(file: BinaryIO, path: Path, end: int) -> str:

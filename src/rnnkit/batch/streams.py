@@ -32,8 +32,8 @@ class Streams:
     """B sources that are read side by side; only a block of each is in memory.
 
     sources: what each stream is read from; `from_array`, `from_text` and `from_iterables` make
-        them. shift: 1 makes y the next element of x, as a language model wants it; 0 takes the
-        sources' own y.
+        them. shift: 1 makes y the next element of x, as a language model wants it (at a document's
+        end the first of the next one); 0 takes the sources' own y.
     They end together, with the shortest: the rest of the others is left unread. A block is shorter
     than asked for only there.
 
@@ -109,11 +109,12 @@ class Streams:
         shift: int = 1,
         documents: str | None = None,
     ) -> Streams:
-        """A file of UTF-8 text, cut into parts of like size at the beginnings of lines.
+        """A file of UTF-8 text, cut into parts of like size, where lines begin if it can be.
 
         encode: a line with its line end, to the ids of its characters, words or whatever a step is.
-        Lines of more than 64 KiB come in parts. documents: "line" for a document a line, "blank"
-        for those that blank lines separate; None: each part is one.
+        Lines of more than 64 KiB come in parts; where lines are long, one may be cut between two
+        streams. documents: "line" for a document a line, "blank" for those that blank lines
+        separate; None: each part is one.
         Raises DataError if the file cannot be read or is no UTF-8.
 
         >>> import tempfile

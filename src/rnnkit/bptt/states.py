@@ -65,6 +65,8 @@ def replace_streams(state: Any, which: Tensor, initial: Any = None) -> Any:
     """
 
     def replace(tensor: Tensor, begin: Tensor | None = None) -> Tensor:
+        if tensor.ndim == 0:  # of all streams together
+            return tensor
         shape = [1] * tensor.ndim
         shape[batch_dim(tensor)] = -1
         other = torch.zeros_like(tensor) if begin is None else begin
