@@ -17,7 +17,7 @@ define on_isas
 isas=$$($(BIN)/python -c 'from rnnkit.kernels import library; print(*library.isas()[$(1):])') && \
 for isa in $$isas; do \
 	echo "RNNKIT_ISA=$$isa"; \
-	RNNKIT_ISA=$$isa $(BIN)/python -m pytest --quiet $(2) || exit; \
+	RNNKIT_ISA=$$isa $(BIN)/python -m pytest --quiet --numprocesses 2 $(2) || exit; \
 done
 endef
 
@@ -47,7 +47,7 @@ demo: .venv/demo
 	$(BIN)/rnnkit demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 	@$(MAKE) --no-print-directory test-isas
 
 test-isas: .venv/dev

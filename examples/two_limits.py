@@ -46,7 +46,7 @@ class Size:
     test: int = 1_000
 
 
-QUICK = Size((5, 8), (2, 4), steps=12, shown=8, reaches=(2, 8), test=20)
+QUICK = Size((5, 8), (2, 4), steps=5, shown=8, reaches=(2, 8), test=20)
 
 
 # -- tasks --------------------------------------------------------------------------------------

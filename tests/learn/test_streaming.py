@@ -359,10 +359,10 @@ def test_memory_does_not_grow_with_the_stream(tmp_path):
     trainer = StreamTrainer(Model(nn.GRU(1, 4)), F.mse_loss, policy="truncated(20)")
     sizes = []
     for number, _ in enumerate(
-        trainer.run(Streams.from_array(tmp_path / "x.npy", 4, shift=1), max_windows=700)
+        trainer.run(Streams.from_array(tmp_path / "x.npy", 4, shift=1), max_windows=300)
     ):
         assert trainer._read is None
-        if number in (200, 699):
+        if number in (100, 299):
             sizes.append(held())
     assert sizes[1] - sizes[0] < 2**22
 
