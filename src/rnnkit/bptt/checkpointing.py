@@ -81,10 +81,7 @@ def back_in_segments(
             torch.autograd.backward([t for t, _ in reached], [grad for _, grad in reached])
         return [tensor.grad for tensor in tensors_of(before)]
 
-    step_bytes, state_bytes = 0.0, 0.0
-    if policy.memory_budget is not None:
-        step_bytes, state_bytes = _measured(run, num_steps, state)
-    lengths = policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
+    lengths = _lengths(policy, run, num_steps, state)
     back(0, num_steps, state, [], 0)
     torch.set_rng_state(random_after)
     return total, last, count
@@ -109,10 +106,7 @@ def in_segments(
     state: that the run begins with. time_dim: of its outputs, which are put together again.
     Raises OptionError if the policy's memory budget is too small.
     """
-    step_bytes, state_bytes = 0.0, 0.0
-    if policy.memory_budget is not None:
-        step_bytes, state_bytes = _measured(run, num_steps, state)
-    lengths = policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
+    lengths = _lengths(policy, run, num_steps, state)
 
     def segmented(begin: int, end: int, before: Any, level: int = 0) -> tuple[Any, Any]:
         if level == len(lengths):
@@ -127,6 +121,14 @@ def in_segments(
         return output_of(pieces, time_dim), before
 
     return segmented
+
+
+def _lengths(policy: Checkpointed, run: Run, num_steps: int, state: Any) -> tuple[int, ...]:
+    """Steps of the segments at each level; only a budget asks for a measurement."""
+    if policy.memory_budget is None:
+        return policy.segment_lengths(num_steps)
+    step_bytes, state_bytes = _measured(run, num_steps, state)
+    return policy.segment_lengths(num_steps, step_bytes=step_bytes, state_bytes=state_bytes)
 
 
 def _measured(run: Run, num_steps: int, state: Any) -> tuple[float, float]:

@@ -80,8 +80,9 @@ def run_through_time(
 ) -> tuple[Any, State]:
     """`kernels.run` in the policy's windows; without a gradient there is nothing to cut."""
     options = {"reverse": reverse, "need_state": need_state, "need_output": need_output}
-    if not torch.is_grad_enabled() or policy.exact:
-        if isinstance(policy, Checkpointed) and checkpoint is None:
+    keeps = torch.is_grad_enabled()
+    if not keeps or policy.exact:
+        if keeps and isinstance(policy, Checkpointed) and checkpoint is None:
             checkpoint = _segment(policy, mode, data, form, weights)
         return kernels.run(mode, data, form, state, weights, checkpoint=checkpoint, **options)
 

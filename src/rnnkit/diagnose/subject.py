@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from rnnkit.bptt import Policy, Window
 from rnnkit.errors import InputError
 from rnnkit.nest import map_tensors, tensors_of
 
-__all__ = ["Loss", "Subject", "Subjective", "kept_gradients", "subject_of"]
+__all__ = ["Loss", "Subject", "kept_gradients", "subject_of"]
 
 Loss = Callable[[Any, Window], Tensor | None]
 """(output, window) -> the window's part of the loss, as `rnnkit.bptt.backward` takes it."""
@@ -49,13 +49,6 @@ class Subject:
     def stepwise(self) -> bool:
         """Whether the module itself is run step by step."""
         return self.num_streams is not None
-
-
-class Subjective(Protocol):
-    """What can say how it is looked at, such as every estimator of rnnkit."""
-
-    def subject(self, X: Any, y: Any = None) -> Subject:
-        """The fitted network on these examples; without y there is no loss."""
 
 
 def subject_of(

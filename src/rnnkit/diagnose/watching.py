@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.bptt import Policy, Window, batch_dim
+from rnnkit.cells import using_bptt
 from rnnkit.nest import tensors_of
 
 __all__ = ["Walk", "Watched", "mean_by_lag", "watched"]
@@ -89,18 +90,13 @@ class Watched(Policy):
 @contextmanager
 def watched(module: nn.Module, *, last_only: bool) -> Iterator[dict[str, Watched]]:
     """Watch every part that takes a policy; by the parts' names."""
-    parts: dict[str, Any] = {
-        name: part for name, part in module.named_modules() if hasattr(part, "bptt")
-    }
-    policies = {name: part.bptt for name, part in parts.items()}
-    watching = {name: Watched(last_only=last_only) for name in parts}
-    try:
-        for name, part in parts.items():
-            part.bptt = watching[name]
+    with using_bptt(module, None):  # which puts back what was there
+        watching = {}
+        for name, part in module.named_modules():
+            if hasattr(part, "bptt"):
+                watching[name] = Watched(last_only=last_only)
+                part.bptt = watching[name]
         yield watching
-    finally:
-        for name, part in parts.items():
-            part.bptt = policies[name]
 
 
 def mean_by_lag(walk: Walk, place: int, *, with_output: bool = False) -> np.ndarray:
