@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,18 +16,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnkit import archive
 from rnnkit.batch import Batches
 from rnnkit.bptt import Policy, policy_of
 from rnnkit.cells import SCHEMES, initialize_, set_bptt
 from rnnkit.diagnose import Subject
-from rnnkit.errors import ArchiveError, InputError, OptionError, check_option
+from rnnkit.errors import InputError, OptionError, check_option
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
 from rnnkit.networks import count_parameters
 from rnnkit.packed import Layout
+from rnnkit.tasks.files import TABLE, distinct, header_of, load_weights, parameters_from
 from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
+from rnnkit.tasks.objectives import CrossEntropy, Objective
 from rnnkit.tasks.subjects import subject_of_examples
 
 __all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
@@ -37,10 +36,6 @@ __all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
 PREDICT_BATCH = 256
 
 POSITIVE = ("embedding_size", "hidden_size", "num_layers", "batch_size", "max_epochs")
-# What is known of a table of series, one a row.
-TABLE = ("n_features_in_", "feature_names_in_")
-
-MONITORS = {"loss": ("valid_loss", "min"), "accuracy": ("valid_accuracy", "max")}
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,8 @@ class Encoded:
 
 
 class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
-    """Base of the estimators. Subclasses say how examples become numbers and which network reads
-    them; every one of them is trained on the cross-entropy of a softmax, by back-propagation
-    through all steps.
+    """Base of the estimators. Subclasses say how examples become numbers, which network reads them
+    and what it minimizes; every one of them is trained by back-propagation through time.
     """
 
     # Set by the subclasses' constructors, which only store.
@@ -76,12 +70,14 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     patience: int | None
     monitor: str
     validation_fraction: float
-    label_smoothing: float
     random_state: Any
     verbose: int
 
     # Whether states of a decoder go from step to step, each with a loss of its own.
     _decodes: ClassVar[bool] = False
+
+    # What can be watched on held-out examples.
+    _monitors: ClassVar[Mapping[str, tuple[str, str]]] = CrossEntropy.monitors
 
     # Parameters that hold a callable: not kept in a file, given again to `load`.
     callables: ClassVar[tuple[str, ...]] = ()
@@ -113,7 +109,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        """Logits (N, K), targets (N,), and how many steps were read."""
+        """What the network says (N, ...), the targets (N, ...), and how many steps were read."""
 
     @abstractmethod
     def _inputs(self, X: Any) -> list[Any]:
@@ -158,8 +154,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self.kind_ = "text" if kind == "tokens" else kind
         return kind, sequences
 
-    def _class_weight(self) -> Tensor | None:
-        return None
+    @abstractmethod
+    def _objective(self) -> Objective:
+        """What is minimized."""
 
     def _groups(self, y: Any) -> np.ndarray:
         """Classes to keep in proportion when validation examples are set aside; one here."""
@@ -265,7 +262,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             )
 
     def _make_trainer(self, callbacks: list[Callback], *, watched: bool) -> Trainer:
-        monitor, mode = MONITORS[self.monitor]
+        monitor, mode = self._monitors[self.monitor]
         return Trainer(
             self.module_,
             self._batch_loss,
@@ -284,20 +281,19 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         )
 
     def _batch_loss(self, module: nn.Module, batch: Any) -> BatchLoss:
-        logits, targets, tokens = self._logits(module, batch)
-        weight = self._class_weight()
-        loss = F.cross_entropy(logits, targets, weight=weight, label_smoothing=self.label_smoothing)
-        return BatchLoss(loss, len(targets), tokens)
+        outputs, targets, tokens = self._logits(module, batch)
+        return BatchLoss(self._objective().loss(outputs, targets), len(targets), tokens)
 
     def _evaluate(self, data: Encoded) -> dict[str, float]:
-        """Mean loss (without smoothing or weights) and accuracy."""
-        loss, correct, count = 0.0, 0, 0
+        """Means over the targets, such as the loss without smoothing or weights."""
+        sums: dict[str, float] = {}
+        count = 0
         for batch in self._batches(data, None, 0):
-            logits, targets, _ = self._logits(self.module_, batch)
-            loss += float(F.cross_entropy(logits, targets, reduction="sum"))
-            correct += int((logits.argmax(dim=-1) == targets).sum())
+            outputs, targets, _ = self._logits(self.module_, batch)
+            for name, values in self._objective().figures(outputs, targets).items():
+                sums[name] = sums.get(name, 0.0) + float(values.sum())
             count += len(targets)
-        return {"valid_loss": loss / count, "valid_accuracy": correct / count}
+        return {name: total / count for name, total in sums.items()}
 
     def _batches(self, data: Encoded, seed: int | None, epoch: int) -> Batches[Any]:
         size = self.batch_size if seed is not None else max(self.batch_size, PREDICT_BATCH)
@@ -345,13 +341,13 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 raise OptionError(f"{name}={value!r}, but it must be a whole number above 0.")
         if not isinstance(self.lr, Real) or not self.lr > 0:
             raise OptionError(f"lr={self.lr!r}, but it must be a number above 0.")
-        check_option("monitor", self.monitor, MONITORS)
+        check_option("monitor", self.monitor, self._monitors)
         check_option("init", self.init, SCHEMES)
         if not isinstance(self.forget_bias, Real) or not np.isfinite(float(self.forget_bias)):
             raise OptionError(f"forget_bias={self.forget_bias!r}, but it must be a number.")
         policy_of(self.bptt)
         for name in ("validation_fraction", "label_smoothing"):
-            if not 0.0 <= getattr(self, name) < 1.0:
+            if not 0.0 <= getattr(self, name, 0.0) < 1.0:
                 raise OptionError(f"{name}={getattr(self, name)}, but a share lies in [0, 1).")
 
     # -- files ----------------------------------------------------------------------------------
@@ -368,29 +364,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         Raises ArchiveError if the disk refuses or a parameter cannot be kept.
         """
         check_is_fitted(self, "module_")
-        params = self.get_params(deep=False)
-        given = [name for name in self.callables if params[name] is not None]
-        params.update(dict.fromkeys(self.callables))
-        if not isinstance(params["random_state"], int | None):
-            params["random_state"] = None
-        header = {
-            "estimator": type(self).__name__,
-            "params": {name: _plain(value) for name, value in params.items()},
-            "state": self._get_state(),
-            "table": {
-                name: np.asarray(getattr(self, name)).tolist()
-                for name in TABLE
-                if hasattr(self, name)
-            },
-            "given": given,
-            "padding": "none: sequences are packed by length",
-            "history": self.history_.to_dict() if hasattr(self, "history_") else None,
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("rnnkit", "torch", "numpy", "scikit-learn")},
-            },
-        }
-        archive.write(path, header, _distinct(self.module_))
+        archive.write(path, header_of(self), distinct(self.module_))
 
     @classmethod
     def from_archive(
@@ -400,23 +374,13 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
         given: the callables that the file cannot hold, by parameter name.
         """
-        missing = [name for name in header["given"] if name not in given]
-        if missing:
-            raise ArchiveError(
-                f"the model was fitted with a {missing[0]} of your own, which a file cannot hold: "
-                f"load(path, {missing[0]}=...) with the same one."
-            )
-        params = {name: _from_plain(value) for name, value in header["params"].items()}
-        estimator = cls(**{**params, **given})
+        estimator = cls(**parameters_from(header, given))
         estimator._set_state(header["state"])
         for name, value in header["table"].items():
             plain = np.array(value, dtype=object) if isinstance(value, list) else value
             setattr(estimator, name, plain)
         estimator.module_ = set_bptt(estimator._build(), estimator.bptt)
-        try:
-            estimator.module_.load_state_dict(_with_tied(estimator.module_, tensors))
-        except (KeyError, RuntimeError) as error:
-            raise ArchiveError(f"the file's weights do not fit its parameters: {error}.") from None
+        load_weights(estimator.module_, tensors)
         estimator.module_.eval()
         if header["history"] is not None:
             estimator.history_ = History.from_dict(header["history"])
@@ -452,40 +416,3 @@ def with_classes(labels: list[Any], classes: Any) -> list[Any]:
     if unknown:
         raise InputError(f"y holds {unknown[0]!r}, which is not among classes={named!r}.")
     return labels + named
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, dict):
-        return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
-    return {"policy": repr(value)} if isinstance(value, Policy) else value
-
-
-def _from_plain(value: Any) -> Any:
-    if isinstance(value, dict) and "policy" in value:
-        return policy_of(value["policy"])
-    if isinstance(value, dict):
-        return {_from_plain(key): _from_plain(item) for key, item in value["dict"]}
-    return value
-
-
-def _distinct(module: nn.Module) -> dict[str, Tensor]:
-    """The state without the second names of shared tensors."""
-    seen: set[int] = set()
-    kept = {}
-    for name, tensor in module.state_dict().items():
-        if tensor.data_ptr() not in seen or tensor.numel() == 0:
-            kept[name] = tensor
-        seen.add(tensor.data_ptr())
-    return kept
-
-
-def _with_tied(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The whole state again: what is not in the file is tied to something that is."""
-    state = module.state_dict()
-    by_pointer = {state[name].data_ptr(): tensor for name, tensor in tensors.items()}
-    return {
-        name: tensors[name] if name in tensors else by_pointer[old.data_ptr()]
-        for name, old in state.items()
-    }

@@ -26,6 +26,7 @@ from rnnkit.networks import (
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
+from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import (
     IdVectorizer,
@@ -283,8 +284,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         ).tolist()
         return weights
 
-    def _class_weight(self) -> Tensor | None:
-        return None if self.class_weight_ is None else torch.tensor(self.class_weight_)
+    def _objective(self) -> CrossEntropy:
+        weight = None if self.class_weight_ is None else torch.tensor(self.class_weight_)
+        return CrossEntropy(weight=weight, label_smoothing=self.label_smoothing)
 
     def _build(self) -> nn.Module:
         embedding = None

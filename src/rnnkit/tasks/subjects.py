@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rnnkit.bptt import Policy
 from rnnkit.cells import using_bptt
@@ -27,6 +26,7 @@ def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject
     data: what the estimator's `_encode` gives. labels: of the first example's steps.
     """
     module, batch = estimator.module_, data.collate(np.arange(len(data)))
+    objective = estimator._objective()
 
     def follow(policy: Policy | None) -> AbstractContextManager[Any]:
         return nullcontext() if policy is None else using_bptt(module, policy)
@@ -39,12 +39,12 @@ def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject
         with follow(policy):
             logits, targets, _ = estimator._logits(module, batch)
             rows = _last_rows(estimator._layout(batch), len(targets))
-            F.cross_entropy(logits[rows], targets[rows]).backward()  # type: ignore[no-untyped-call]
+            objective.each(logits[rows], targets[rows]).mean().backward()
 
     @torch.no_grad()
     def each() -> tuple[np.ndarray, np.ndarray]:
         logits, targets, _ = estimator._logits(module, batch)
-        losses = F.cross_entropy(logits, targets, reduction="none")
+        losses = objective.each(logits, targets)
         layout: Layout | None = estimator._layout(batch)
         if layout is None:
             return np.asarray(data.lengths), losses.numpy()

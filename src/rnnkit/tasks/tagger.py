@@ -17,6 +17,7 @@ from rnnkit.networks import TaggerNetwork, TokenEmbedding, WordEmbedding, build_
 from rnnkit.packed import Layout
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
+from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import (
@@ -302,6 +303,9 @@ class SequenceTagger(SequenceEstimator):
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         return module(*batch.source), batch.targets, batch.source.x.layout.num_rows
+
+    def _objective(self) -> CrossEntropy:
+        return CrossEntropy(label_smoothing=self.label_smoothing)
 
     def _inputs(self, X: Any) -> list[Any]:
         kind, sequences = read_like(X, self.kind_)

@@ -26,6 +26,7 @@ from rnnkit.networks import (
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
+from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.scoring import score_translations
 from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
 from rnnkit.tasks.subjects import step_labels
@@ -431,6 +432,9 @@ class Translator(SequenceEstimator):
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         logits = module(*batch.source, inputs=batch.inputs)
         return logits, batch.targets, batch.source.x.layout.num_rows + len(batch.targets)
+
+    def _objective(self) -> CrossEntropy:
+        return CrossEntropy(label_smoothing=self.label_smoothing)
 
     def _inputs(self, X: Any) -> list[Any]:
         return self._sources(X)

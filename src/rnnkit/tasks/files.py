@@ -1,0 +1,101 @@
+"""A fitted estimator as the header and the tensors of a model file, and back."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from rnnkit.bptt import Policy, policy_of
+from rnnkit.errors import ArchiveError
+
+__all__ = ["TABLE", "distinct", "header_of", "load_weights", "parameters_from"]
+
+# What is known of a table of series, one a row.
+TABLE = ("n_features_in_", "feature_names_in_")
+
+
+def header_of(estimator: Any) -> dict[str, Any]:
+    """What the file says beside the weights, as plain JSON."""
+    params = estimator.get_params(deep=False)
+    given = [name for name in estimator.callables if params[name] is not None]
+    params.update(dict.fromkeys(estimator.callables))
+    if not isinstance(params["random_state"], int | None):
+        params["random_state"] = None
+    return {
+        "estimator": type(estimator).__name__,
+        "params": {name: _plain(value) for name, value in params.items()},
+        "state": estimator._get_state(),
+        "table": {
+            name: np.asarray(getattr(estimator, name)).tolist()
+            for name in TABLE
+            if hasattr(estimator, name)
+        },
+        "given": given,
+        "padding": "none: sequences are packed by length",
+        "history": estimator.history_.to_dict() if hasattr(estimator, "history_") else None,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("rnnkit", "torch", "numpy", "scikit-learn")},
+        },
+    }
+
+
+def parameters_from(header: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments. Raises ArchiveError where a callable is missing."""
+    missing = [name for name in header["given"] if name not in given]
+    if missing:
+        raise ArchiveError(
+            f"the model was fitted with a {missing[0]} of your own, which a file cannot hold: "
+            f"load(path, {missing[0]}=...) with the same one."
+        )
+    return {**{name: _from_plain(value) for name, value in header["params"].items()}, **given}
+
+
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network the file's weights. Raises ArchiveError if they are another's."""
+    try:
+        module.load_state_dict(_with_tied(module, tensors))
+    except (KeyError, RuntimeError) as error:
+        raise ArchiveError(f"the file's weights do not fit its parameters: {error}.") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
+    return {"policy": repr(value)} if isinstance(value, Policy) else value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict) and "policy" in value:
+        return policy_of(value["policy"])
+    if isinstance(value, dict):
+        return {_from_plain(key): _from_plain(item) for key, item in value["dict"]}
+    return value
+
+
+def distinct(module: nn.Module) -> dict[str, Tensor]:
+    """The state without the second names of shared tensors."""
+    seen: set[int] = set()
+    kept = {}
+    for name, tensor in module.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            kept[name] = tensor
+        seen.add(tensor.data_ptr())
+    return kept
+
+
+def _with_tied(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The whole state again: what is not in the file is tied to something that is."""
+    state = module.state_dict()
+    by_pointer = {state[name].data_ptr(): tensor for name, tensor in tensors.items()}
+    return {
+        name: tensors[name] if name in tensors else by_pointer[old.data_ptr()]
+        for name, old in state.items()
+    }

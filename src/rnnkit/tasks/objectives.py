@@ -1,0 +1,72 @@
+"""What training minimizes, and what is told of held-out examples."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["CrossEntropy", "Objective", "SquaredError"]
+
+
+class Objective(ABC):
+    """A loss between what a network says (N, ...) and its targets, a row each.
+
+    monitors: what can be watched on held-out examples, with its name in the history, and whether
+    "min" or "max" is better.
+    """
+
+    monitors: ClassVar[Mapping[str, tuple[str, str]]]
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean that training goes back through, a scalar."""
+
+    @abstractmethod
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The plain loss of each row, (N,)."""
+
+    def figures(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """By its name in the history, the values of each row (N,), of which the mean is told."""
+        return {"valid_loss": self.each(outputs, targets)}
+
+
+class CrossEntropy(Objective):
+    """-log softmax(logits)[target]; told with the share of rows whose best class is right.
+
+    weight: (K,) of each class, in training. label_smoothing: the share of a target that is spread
+    over all classes, in training (Szegedy et al. 2016, section 7).
+    """
+
+    monitors = {"loss": ("valid_loss", "min"), "accuracy": ("valid_accuracy", "max")}
+
+    def __init__(self, *, weight: Tensor | None = None, label_smoothing: float = 0.0) -> None:
+        self.weight, self.label_smoothing = weight, label_smoothing
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(
+            outputs, targets, weight=self.weight, label_smoothing=self.label_smoothing
+        )
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets, reduction="none")
+
+    def figures(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        right = outputs.argmax(dim=-1) == targets
+        return {**super().figures(outputs, targets), "valid_accuracy": right.double()}
+
+
+class SquaredError(Objective):
+    """The mean over a row's numbers of (output - target)^2."""
+
+    monitors = {"loss": ("valid_loss", "min")}
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.mse_loss(outputs, targets)
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return torch.square(outputs - targets).flatten(1).mean(dim=1)
