@@ -7,11 +7,18 @@ if TYPE_CHECKING:
     from rnnkit import bptt, diagnose
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
-    from rnnkit.tasks import SequenceClassifier, SequenceTagger, Translation, Translator
+    from rnnkit.tasks import (
+        SequenceClassifier,
+        SequenceRegressor,
+        SequenceTagger,
+        Translation,
+        Translator,
+    )
 
 __all__ = [
     "RnnkitError",
     "SequenceClassifier",
+    "SequenceRegressor",
     "SequenceTagger",
     "Translation",
     "Translator",
@@ -27,6 +34,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
+    "SequenceRegressor": "rnnkit.tasks",
     "SequenceTagger": "rnnkit.tasks",
     "Translation": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",

@@ -2,7 +2,15 @@
 
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.regressor import SequenceRegressor
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
-__all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceTagger", "Translation", "Translator"]
+__all__ = [
+    "SequenceClassifier",
+    "SequenceEstimator",
+    "SequenceRegressor",
+    "SequenceTagger",
+    "Translation",
+    "Translator",
+]

@@ -3,7 +3,14 @@
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
-from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
+from rnnkit.vectorize.series import (
+    MISSING,
+    SCALES,
+    IdVectorizer,
+    SeriesVectorizer,
+    carried_forward,
+    used_steps,
+)
 from rnnkit.vectorize.text import (
     from_jamo,
     hashing_trick,
@@ -17,12 +24,15 @@ from rnnkit.vectorize.words import WordVectorizer
 
 __all__ = [
     "LEVELS",
+    "MISSING",
+    "SCALES",
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
     "TextVectorizer",
     "Tokenizer",
     "WordVectorizer",
+    "carried_forward",
     "from_jamo",
     "hashing_trick",
     "labels_from_json",
