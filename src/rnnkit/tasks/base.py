@@ -162,6 +162,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _objective(self) -> Objective:
         """What is minimized."""
 
+    def _targets_itself(self) -> bool:
+        """Whether X holds the targets too."""
+        return False
+
     def _groups(self, y: Any) -> np.ndarray:
         """Classes to keep in proportion when validation examples are set aside; one here."""
         return np.zeros(len(y), dtype=int)
@@ -345,7 +349,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def subject(self, X: Any, y: Any = None) -> Subject:
         """The fitted network on these examples, for `rnnkit.diagnose`; without y no loss."""
         check_is_fitted(self, "module_")
-        X, y = (self._inputs(X), None) if y is None else self._read(X, y, fitted=True)
+        if y is None and not self._targets_itself():
+            X = self._inputs(X)
+        else:
+            X, y = self._read(X, y, fitted=True)
         return subject_of_examples(self, self._encode(X, y), self._step_labels(X[0]))
 
     # -- checks ---------------------------------------------------------------------------------

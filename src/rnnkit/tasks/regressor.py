@@ -396,6 +396,9 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
 
         return [scaled(rows) for rows in y] if self._each_step else scaled(y)
 
+    def _targets_itself(self) -> bool:
+        return self.forecasts_
+
     def _objective(self) -> SquaredError:
         return SquaredError()
 
