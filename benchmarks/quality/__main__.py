@@ -7,13 +7,18 @@ import time
 from collections.abc import Callable
 
 from benchmarks import report
-from benchmarks.quality import classification, tagging, translation
+from benchmarks.quality import classification, remembering, series, tagging, translation
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "translate-samples": translation.translate_samples,
     "tag-ewt": tagging.tag_ewt,
     "classify-nsmc": classification.classify_nsmc,
+    "series": series.series,
+    "bankruptcy": series.bankruptcy,
+    "stocks": series.stocks,
+    "adding": remembering.adding,
+    "smnist": remembering.smnist,
 }
 
 
