@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -70,3 +71,18 @@ def test_what_is_to_be_copied_stands_at_the_beginning(two_limits):
     assert torch.equal(x[:5].argmax(dim=-1), target)
     assert (x[5:].argmax(dim=-1) >= 8).all()
     assert (x[11].argmax(dim=-1) == 9).all()  # the sign, one step before the first answer
+
+
+def test_the_series_example_tells_what_memory_buys(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["series", "--quick"])
+    runpy.run_path(str(ROOT / "examples/series.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [
+        "cell=none",
+        "cell=gru",
+        "nothing",
+        "learnt",
+        "one",
+    ]
+    # What is said one step at a time is what is said of the whole.
+    assert abs(float(lines[-1].split()[-1]) - float(lines[-2].split()[-1])) < 0.2
