@@ -7,9 +7,16 @@ if TYPE_CHECKING:
     from rnnkit import bptt, diagnose
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
-    from rnnkit.tasks import SequenceClassifier, SequenceTagger, Translation, Translator
+    from rnnkit.tasks import (
+        LanguageModel,
+        SequenceClassifier,
+        SequenceTagger,
+        Translation,
+        Translator,
+    )
 
 __all__ = [
+    "LanguageModel",
     "RnnkitError",
     "SequenceClassifier",
     "SequenceTagger",
@@ -25,6 +32,7 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `rnnkit --help` need not wait for torch.
 _HOMES = {
+    "LanguageModel": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
     "SequenceTagger": "rnnkit.tasks",

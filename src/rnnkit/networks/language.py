@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
+from rnnkit.nest import map_tensors
 from rnnkit.networks.embeddings import TokenEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
-from rnnkit.nest import map_tensors
 from rnnkit.packed import Layout, Packed
 
-__all__ = ["LanguageNetwork"]
+__all__ = ["LanguageNetwork", "rows_first"]
 
 
 class LanguageNetwork(nn.Module):
@@ -53,15 +53,23 @@ class LanguageNetwork(nn.Module):
 
         state: what an earlier call returned, for the same sequences in sorted order; None: zeros.
         """
-        output, state = self.encoder.run(x.with_data(self.embedding(x.data)), state)
+        output, state = self.read(x, state)
         logits: Tensor = self.output(self.projection(output.data))
         return logits, state
 
+    def read(self, x: Packed, state: Any = None) -> tuple[Packed, Any]:
+        """As a call, without saying anything: h_t (N, H), and the state."""
+        read: tuple[Packed, Any] = self.encoder.run(x.with_data(self.embedding(x.data)), state)
+        return read
+
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One step of a search of one row: (1,) token -> (1, V) log-probabilities, new state."""
-        layout = Layout([1] * len(tokens))
-        logits, state = self(Packed(tokens[:, None], layout), state)
-        return torch.log_softmax(logits, dim=-1), state
+        """One step of a search: (R,) tokens -> (R, V) log-probabilities, new state.
+
+        state: with the R rows in dimension 0, as `rows_first` makes it of another.
+        """
+        x = Packed(tokens[:, None], Layout([1] * len(tokens)))
+        logits, state = self(x, rows_first(state))
+        return torch.log_softmax(logits, dim=-1), rows_first(state)
 
     @torch.no_grad()
     def log_probs(self, x: Packed, targets: Tensor, *, steps: int) -> Tensor:
@@ -78,6 +86,11 @@ class LanguageNetwork(nn.Module):
             chosen = logits.gather(1, targets[rows, None])[:, 0]
             parts.append(chosen.double() - logits.logsumexp(dim=1).double())
         return torch.cat(parts)
+
+
+def rows_first(state: Any) -> Any:
+    """A state (..., B, F) with B in dimension 0, or such a one as it was."""
+    return map_tensors(lambda tensor: tensor.transpose(0, 1).contiguous(), state)
 
 
 def _first(state: Any, count: int) -> Any:
