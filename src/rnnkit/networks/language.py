@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
+from rnnkit.errors import OptionError
 from rnnkit.nest import map_tensors
 from rnnkit.networks.embeddings import TokenEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
@@ -36,8 +37,9 @@ class LanguageNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding, self.encoder = embedding, encoder
-        (table,) = embedding.tables
-        size = encoder.output_size
+        table, size = embedding.tables[0], encoder.output_size
+        if not isinstance(table, nn.Embedding) or len(embedding.tables) > 1:
+            raise OptionError("the embedding of a language model has one table: give one size.")
         self.projection: nn.Module = nn.Identity()
         if tied and size != embedding.embedding_size:
             self.projection = Linear(size, embedding.embedding_size, bias=False)

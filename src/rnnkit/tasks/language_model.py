@@ -90,6 +90,8 @@ class LanguageModel(SequenceEstimator):
     True
     """
 
+    module_: LanguageNetwork
+
     _monitors: ClassVar[Mapping[str, tuple[str, str]]] = {
         "loss": ("valid_loss", "min"),
         "perplexity": ("valid_perplexity", "min"),

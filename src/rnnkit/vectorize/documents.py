@@ -77,14 +77,15 @@ class DocumentVectorizer:
                 counts.update(line)
         ranked = [token for token, count in counts.most_common() if count >= self.min_count]
         known = [token for token in ranked if token not in self.MARKS]
-        self._know(known[: None if self.num_words is None else self.num_words - len(self.MARKS)])
-        self._once = {token for token, count in counts.items() if count == 1}
+        if self.num_words is not None:
+            known = known[: self.num_words - len(self.MARKS)]
+        self._know(known, once=(token for token in known if counts[token] == 1))
         return self
 
-    def _know(self, tokens: Iterable[str]) -> None:
+    def _know(self, tokens: Iterable[str], *, once: Iterable[str] = ()) -> None:
         self.tokens = [*self.MARKS, *tokens]
         self._index = {token: index for index, token in enumerate(self.tokens)}
-        self._once: set[str] = set()
+        self._rare = [self._index[token] for token in once]
 
     @property
     def size(self) -> int:
@@ -93,7 +94,7 @@ class DocumentVectorizer:
 
     def rare(self) -> list[int]:
         """Indices of tokens that training saw once."""
-        return [self._index[token] for token in sorted(self._once) if token in self._index]
+        return list(self._rare)
 
     def transform(self, texts: Iterable[str | Sequence[str]]) -> list[np.ndarray]:
         """(T,) int64 ids of each text, its end marks among them."""
@@ -129,13 +130,13 @@ class DocumentVectorizer:
         tokens, rare = settings.pop("tokens"), settings.pop("rare")
         vectorizer = cls(**settings)
         vectorizer._know(tokens)
-        vectorizer._once = {vectorizer.tokens[index] for index in rare}
+        vectorizer._rare = rare
         return vectorizer
 
     def _ids(self, text: str | Sequence[str]) -> np.ndarray:
         ids: list[int] = []
         for line in self._lines(text):
-            ids += map(self._index.get, line, repeat(self.UNKNOWN))  # type: ignore[arg-type]
+            ids += map(self._index.get, line, repeat(self.UNKNOWN))
             if self.end_mark != "none":
                 ids.append(self.EOS)
         return np.asarray(ids, dtype=np.int64)
@@ -145,8 +146,8 @@ class DocumentVectorizer:
         if not isinstance(text, str):
             yield [prepare(token, self.normalize, self.lower, jamo=False) for token in text]
             return
-        text = prepare(text, self.normalize, self.lower, jamo=self.level == "jamo")
-        lines = text.split("\n") if self.end_mark == "line" else [text]
+        whole: str = prepare(text, self.normalize, self.lower, jamo=self.level == "jamo")
+        lines = whole.split("\n") if self.end_mark == "line" else [whole]
         if len(lines) > 1 and not lines[-1]:
             lines.pop()  # the last line break ends a line and begins none
         for line in lines:
