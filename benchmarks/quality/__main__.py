@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 
 from benchmarks import report
-from benchmarks.quality import classification, tagging, translation
+from benchmarks.quality import classification, language, tagging, translation
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "translate-samples": translation.translate_samples,
     "tag-ewt": tagging.tag_ewt,
     "classify-nsmc": classification.classify_nsmc,
+    "lm-ptb": language.lm_ptb,
+    "lm-shakespeare": language.lm_shakespeare,
 }
 
 
