@@ -16,13 +16,17 @@ import torch
 ROOT = Path(__file__).parents[1]
 
 
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"examples/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def two_limits():
-    spec = importlib.util.spec_from_file_location("two_limits", ROOT / "examples/two_limits.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["two_limits"] = module
-    spec.loader.exec_module(module)
-    yield module
+    yield load("two_limits")
     del sys.modules["two_limits"]
 
 
@@ -86,3 +90,14 @@ def test_the_series_example_tells_what_memory_buys(monkeypatch, capsys):
     ]
     # What is said one step at a time is what is said of the whole.
     assert abs(float(lines[-1].split()[-1]) - float(lines[-2].split()[-1])) < 0.2
+
+
+def test_the_language_model_learns_a_file_and_writes_on(tmp_path, monkeypatch, capsys):
+    (tmp_path / "text.txt").write_text("하나 둘 셋\n" * 60, encoding="utf-8")
+    arguments = [str(tmp_path / "text.txt"), "--prompt", "하나", "--quick"]
+    monkeypatch.setattr(sys, "argv", ["language_model", *arguments])
+    load("language_model").main()
+    del sys.modules["language_model"]
+    shown = capsys.readouterr().out
+    assert shown.count("perplexity") == 2
+    assert shown.count("\n하나") >= 3

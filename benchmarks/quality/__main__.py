@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable
 
 from benchmarks import report
-from benchmarks.quality import classification, remembering, series, tagging, translation
+from benchmarks.quality import (
+    classification,
+    language,
+    remembering,
+    series,
+    tagging,
+    translation,
+)
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
@@ -19,6 +26,8 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "stocks": series.stocks,
     "adding": remembering.adding,
     "smnist": remembering.smnist,
+    "lm-ptb": language.lm_ptb,
+    "lm-shakespeare": language.lm_shakespeare,
 }
 
 

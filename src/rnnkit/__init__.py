@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
     from rnnkit.tasks import (
+        LanguageModel,
         SequenceClassifier,
         SequenceRegressor,
         SequenceTagger,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "LanguageModel",
     "RnnkitError",
     "SequenceClassifier",
     "SequenceRegressor",
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `rnnkit --help` need not wait for torch.
 _HOMES = {
+    "LanguageModel": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
     "SequenceRegressor": "rnnkit.tasks",

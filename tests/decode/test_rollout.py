@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnkit.decode import greedy, sample
+from rnnkit.decode import Sampler, follow, greedy, sample
 from rnnkit.errors import InputError, OptionError, ShapeError
 
 EOS = 2
@@ -251,3 +251,63 @@ def test_a_step_that_is_not_a_number_is_refused():
 def test_a_row_with_no_permitted_token_is_refused():
     with pytest.raises(InputError, match="probability 0"):
         greedy(fixed(1.0, 0.0, 0.0), None, batch_size=1, bos=0, eos=EOS, max_length=4, forbid=[0])
+
+
+# -- one sequence, token by token ---------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), limit=st.integers(1, 7))
+def test_following_gives_what_greedy_gives(automaton, seed, limit):
+    model = automaton(seed, vocab_size=5, batch_size=1)
+    found = greedy(model.step, model.state, batch_size=1, bos=0, eos=EOS, max_length=limit)
+    followed = list(follow(model.step, model.state, bos=0, eos=EOS, max_length=limit))
+    assert followed == found[0].tokens
+
+
+def test_following_a_sampler_gives_what_sample_gives(automaton):
+    model = automaton(3, vocab_size=5, batch_size=1)
+    options = {"temperature": 1.5, "top_k": 4, "top_p": 0.95}
+    one, other = (torch.Generator().manual_seed(5) for _ in range(2))
+    found = sample(
+        model.step,
+        model.state,
+        batch_size=1,
+        bos=0,
+        eos=EOS,
+        max_length=20,
+        generator=one,
+        **options,
+    )
+    pick = Sampler(generator=other, **options)
+    followed = list(follow(model.step, model.state, bos=0, eos=EOS, max_length=20, pick=pick))
+    assert followed == found[0].tokens
+
+
+def test_following_asks_for_no_more_than_is_taken():
+    asked = []
+
+    def step(tokens, state):
+        asked.append(int(tokens))
+        return torch.tensor([[0.1, 0.8, 0.1]]).log(), state
+
+    followed = follow(step, None, bos=0, eos=EOS, max_length=1000)
+    assert [next(followed), next(followed)] == [1, 1]
+    assert asked == [0, 1]
+
+
+def test_following_without_an_end_mark_goes_on_to_the_limit():
+    found = list(follow(fixed(0.1, 0.1, 0.8), None, bos=0, eos=None, max_length=4))
+    assert found == [EOS] * 4
+    assert list(follow(fixed(0.1, 0.1, 0.8), None, bos=0, eos=EOS, max_length=4)) == []
+
+
+def test_following_refuses_what_the_other_searches_refuse():
+    for options, words in (
+        ({"max_length": 0}, "max_length holds 0"),
+        ({"bos": 7}, "bos holds token 7"),
+        ({"forbid": [0, 1, 2]}, "forbid holds all 3"),
+    ):
+        given = {"bos": 0, "eos": EOS, "max_length": 3, **options}
+        with pytest.raises(OptionError, match=words):
+            next(follow(fixed(0.5, 0.4, 0.1), None, **given))

@@ -2,8 +2,18 @@
 
 from rnnkit.decode.beam import beam
 from rnnkit.decode.hypothesis import Hypothesis
-from rnnkit.decode.rollout import greedy, sample
+from rnnkit.decode.rollout import follow, greedy, sample
+from rnnkit.decode.sampling import Sampler
 from rnnkit.decode.state import reorder
 from rnnkit.decode.stepper import Step
 
-__all__ = ["Hypothesis", "Step", "beam", "greedy", "reorder", "sample"]
+__all__ = [
+    "Hypothesis",
+    "Sampler",
+    "Step",
+    "beam",
+    "follow",
+    "greedy",
+    "reorder",
+    "sample",
+]

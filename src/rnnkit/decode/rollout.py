@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rnnkit.decode.hypothesis import Hypothesis
+from rnnkit.decode.sampling import Sampler
 from rnnkit.decode.state import reorder
 from rnnkit.decode.stepper import Step, Stepper, check_length_penalty, start
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import InputError
 
-__all__ = ["greedy", "sample"]
+__all__ = ["follow", "greedy", "sample"]
 
 
 @torch.no_grad()
@@ -51,7 +52,7 @@ def greedy(
     return _roll_out(
         Stepper(step, eos=eos, forbid=forbid),
         state,
-        lambda log_probs: log_probs.argmax(1),
+        _most_probable,
         tokens=tokens,
         limit=limit,
         eos=eos,
@@ -94,15 +95,10 @@ def sample(
     (True, False)
     """
     check_length_penalty(length_penalty)
-    _check_sampling(temperature, top_k, top_p)
+    pick = Sampler(temperature=temperature, top_k=top_k, top_p=top_p, generator=generator)
     tokens, limit = start(
         state, batch_size=batch_size, bos=bos, eos=eos, max_length=max_length, forbid=forbid
     )
-
-    def pick(log_probs: Tensor) -> Tensor:
-        weights = _probabilities(log_probs, temperature=temperature, top_k=top_k, top_p=top_p)
-        return torch.multinomial(weights, 1, generator=generator)[:, 0]
-
     return _roll_out(
         Stepper(step, eos=eos, forbid=forbid),
         state,
@@ -112,6 +108,48 @@ def sample(
         eos=eos,
         length_penalty=length_penalty,
     )
+
+
+def follow(
+    step: Step,
+    state: Any,
+    *,
+    bos: int | Tensor,
+    eos: int | None,
+    max_length: int,
+    pick: Callable[[Tensor], Tensor] | None = None,
+    forbid: Sequence[int] = (),
+) -> Iterator[int]:
+    """One sequence token by token, each given as soon as it is known.
+
+    step: ((1,) last token, state) -> ((1, V) log probabilities, state). bos: the first token to
+        feed. eos: the token that ends the sequence, and is not given; None goes on to max_length.
+    pick: (1, V) log probabilities -> (1,) token, such as a `Sampler`; None takes the most probable.
+    forbid: tokens that are never produced (padding, unknown).
+    Raises ShapeError, OptionError and InputError when the first token is asked for.
+
+    >>> log_probs = torch.tensor([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]]).log()
+    >>> chain = lambda tokens, state: (log_probs[tokens], state)
+    >>> list(follow(chain, None, bos=2, eos=None, max_length=4))
+    [1, 0, 2, 1]
+    """
+    end = -1 if eos is None else eos
+    token, _ = start(
+        state, batch_size=1, bos=bos, eos=max(end, 0), max_length=max_length, forbid=forbid
+    )
+    advance = Stepper(step, eos=end, forbid=forbid)
+    for _ in range(max_length):
+        # Around each step, since a caller's own code runs between two of them.
+        with torch.no_grad():
+            log_probs, state = advance(token, state)
+            token = _permitted(log_probs, pick or _most_probable)
+        if int(token) == end:
+            return
+        yield int(token)
+
+
+def _most_probable(log_probs: Tensor) -> Tensor:
+    return log_probs.argmax(1)
 
 
 def _roll_out(
@@ -159,37 +197,3 @@ def _permitted(log_probs: Tensor, pick: Callable[[Tensor], Tensor]) -> Tensor:
             "(forbid), or check the model."
         )
     return pick(log_probs)
-
-
-def _probabilities(
-    log_probs: Tensor, *, temperature: float, top_k: int | None, top_p: float | None
-) -> Tensor:
-    """(R, V) -> (R, V) what to draw from."""
-    # The largest becomes 0 first, and the divisor stays above 0 in the tensor's own precision, so
-    # that no temperature however small makes infinity or 0 / 0 of it.
-    divisor = max(temperature, torch.finfo(log_probs.dtype).tiny)
-    scaled = (log_probs - log_probs.amax(1, keepdim=True)) / divisor
-    if top_k is not None and top_k < scaled.shape[1]:
-        kept = scaled.topk(top_k, dim=1)
-        scaled = torch.full_like(scaled, -torch.inf).scatter(1, kept.indices, kept.values)
-    weights = scaled.softmax(1)
-    return weights if top_p is None else _nucleus(weights, top_p)
-
-
-def _nucleus(weights: Tensor, top_p: float) -> Tensor:
-    ordered, order = weights.sort(dim=1, descending=True, stable=True)
-    before = ordered.cumsum(1) - ordered
-    kept = ordered.masked_fill(before >= top_p, 0.0)
-    return torch.zeros_like(weights).scatter(1, order, kept)
-
-
-def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    if not 0 < temperature < float("inf"):
-        raise OptionError(
-            f"temperature={temperature}, but it must be above 0. For the most probable token at "
-            f"every step, call greedy."
-        )
-    if top_k is not None and top_k < 1:
-        raise OptionError(f"top_k={top_k}, but at least one token must remain.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise OptionError(f"top_p={top_p}, but it is a share above 0 and at most 1.")

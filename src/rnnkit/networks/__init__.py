@@ -5,6 +5,7 @@ from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
+from rnnkit.networks.language import LanguageNetwork
 from rnnkit.networks.models import (
     ClassifierNetwork,
     TaggerNetwork,
@@ -20,6 +21,7 @@ __all__ = [
     "ClassifierNetwork",
     "DecoderState",
     "FixedWindow",
+    "LanguageNetwork",
     "LockedDropout",
     "MultiplicativeAttention",
     "Pooled",

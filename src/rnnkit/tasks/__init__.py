@@ -2,11 +2,13 @@
 
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tasks.regressor import SequenceRegressor
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
 __all__ = [
+    "LanguageModel",
     "SequenceClassifier",
     "SequenceEstimator",
     "SequenceRegressor",

@@ -1,5 +1,6 @@
 """Examples to numbers: texts, words, series and labels."""
 
+from rnnkit.vectorize.documents import DocumentVectorizer
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
@@ -26,6 +27,7 @@ __all__ = [
     "LEVELS",
     "MISSING",
     "SCALES",
+    "DocumentVectorizer",
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",

@@ -1,0 +1,76 @@
+"""A text as parallel streams, read window by window with the state carried along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from rnnkit.batch import Streams
+from rnnkit.bptt import detach
+from rnnkit.packed import Layout, Packed
+
+__all__ = ["TextWindow", "TextWindows", "shifted"]
+
+
+class _Carried:
+    """The state of all streams after the last window that was read."""
+
+    state: Any = None
+
+
+@dataclass(frozen=True)
+class TextWindow:
+    """Some steps of all streams, or whole texts.
+
+    x: (N, 1) ids; targets: (N,) those that follow. state: before the first step, None: zeros. It
+    stays what it was when the window is read again, to see where an error began.
+    """
+
+    x: Packed
+    targets: Tensor
+    state: Any = None
+    carried: _Carried | None = None
+
+    def keep(self, state: Any) -> None:
+        """The state after the last step, for the next window; no gradient goes there."""
+        if self.carried is not None:
+            self.carried.state = detach(state)
+
+
+class TextWindows:
+    """An epoch: the ids in `num_streams` parts of equal length, `steps` of each at a time.
+
+    Each part begins with zeros and the mark, as a text does. What is left over at the end, fewer
+    ids than there are streams, is not read.
+
+    >>> windows = TextWindows(np.arange(2, 9), 2, 2, mark=0)
+    >>> [(w.x.data.flatten().tolist(), w.targets.tolist()) for w in windows]
+    [([0, 0, 2, 5], [2, 5, 3, 6]), ([3, 6], [4, 7])]
+    """
+
+    def __init__(self, ids: np.ndarray, num_streams: int, steps: int, *, mark: int) -> None:
+        self._x, self._y = shifted(ids, mark), ids
+        self._num_streams, self._steps = num_streams, steps
+        self._length = len(ids) // num_streams
+        self._x[: self._length * num_streams : self._length] = mark
+
+    def __len__(self) -> int:
+        return -(-self._length // self._steps)
+
+    def __iter__(self) -> Iterator[TextWindow]:
+        carried, layout = _Carried(), Layout([1] * self._num_streams)
+        streams = Streams.from_array(self._x, self._num_streams, y=self._y)
+        for x, y, _ in streams.blocks(self._steps):
+            if len(x) != layout.num_steps:
+                layout = Layout([len(x)] * self._num_streams)
+            window = Packed(x.reshape(-1, 1), layout)
+            yield TextWindow(window, y.flatten(), carried.state, carried)  # type: ignore[union-attr]
+
+
+def shifted(ids: np.ndarray, mark: int) -> np.ndarray:
+    """(T,) what is read before each id: the one before it, the mark before the first."""
+    return np.concatenate([[mark], ids[:-1]]).astype(np.int64)
