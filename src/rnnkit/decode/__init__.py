@@ -1,9 +1,10 @@
-"""Sequences out of a model's next-token probabilities, over any `step` callable."""
+"""Sequences out of next-token probabilities, over any `step` callable; best paths of labels."""
 
 from rnnkit.decode.beam import beam
 from rnnkit.decode.hypothesis import Hypothesis
 from rnnkit.decode.rollout import greedy, sample
 from rnnkit.decode.state import reorder
 from rnnkit.decode.stepper import Step
+from rnnkit.decode.viterbi import viterbi
 
-__all__ = ["Hypothesis", "Step", "beam", "greedy", "reorder", "sample"]
+__all__ = ["Hypothesis", "Step", "beam", "greedy", "reorder", "sample", "viterbi"]

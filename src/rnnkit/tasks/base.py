@@ -289,11 +289,16 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         sums: dict[str, float] = {}
         count = 0
         for batch in self._batches(data, None, 0):
-            outputs, targets, _ = self._logits(self.module_, batch)
-            for name, values in self._objective().figures(outputs, targets).items():
+            figures = self._figures(batch)
+            for name, values in figures.items():
                 sums[name] = sums.get(name, 0.0) + float(values.sum())
-            count += len(targets)
+            count += len(figures["valid_loss"])
         return {name: total / count for name, total in sums.items()}
+
+    def _figures(self, batch: Any) -> dict[str, Tensor]:
+        """By its name in the history, the values of each target of a held-out batch."""
+        outputs, targets, _ = self._logits(self.module_, batch)
+        return self._objective().figures(outputs, targets)
 
     def _batches(self, data: Encoded, seed: int | None, epoch: int) -> Batches[Any]:
         size = self.batch_size if seed is not None else max(self.batch_size, PREDICT_BATCH)

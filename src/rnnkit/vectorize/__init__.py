@@ -1,5 +1,6 @@
 """Examples to numbers: texts, words, series and labels."""
 
+from rnnkit.vectorize.affixes import AffixVectorizer
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
@@ -13,10 +14,12 @@ from rnnkit.vectorize.text import (
     to_jamo,
 )
 from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
-from rnnkit.vectorize.words import WordVectorizer
+from rnnkit.vectorize.words import CHARACTER_LEVELS, WordVectorizer
 
 __all__ = [
+    "CHARACTER_LEVELS",
     "LEVELS",
+    "AffixVectorizer",
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
