@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ def every_path(
         score = start[path[0]] + end[path[-1]]
         for step, label in enumerate(path):
             score = score + emissions[step, label]
-        for label, after in zip(path[:-1], path[1:], strict=True):
+        for label, after in pairwise(path):
             score = score + transitions[label, after]
         scores[path] = score
     return scores

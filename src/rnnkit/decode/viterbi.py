@@ -12,7 +12,9 @@ __all__ = ["viterbi"]
 
 @torch.no_grad()
 def viterbi(emissions: Packed, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """The labels of largest start[y_1] + sum_t e_t[y_t] + sum_t transitions[y_t, y_{t+1}] + end[y_T].
+    """The labels y of the largest score, of all paths through a chain.
+
+    s(y) = start[y_1] + sum_t e_t[y_t] + sum_t transitions[y_t, y_{t+1}] + end[y_T]
 
     emissions: (N, K) packed rows. transitions: (K, K), from the row's label to the column's.
     start, end: (K,). Returns (N,) int64, packed as the emissions are; of equally good paths the

@@ -65,11 +65,11 @@ class ConditionalRandomField(nn.Module):
         )
 
     def _future(self, emissions: Packed) -> Tensor:
-        """(N, K) log sum of exp of all paths after the step, given its label; but for a constant."""
+        """(N, K) log sum of exp of all paths after the step, by its label; but for a constant."""
         return _messages(emissions.data, emissions.layout, self.transitions, self.end)
 
     def _past(self, emissions: Packed) -> Tensor:
-        """(N, K) log sum of exp of all paths before the step, given its label; but for a constant.
+        """(N, K) log sum of exp of all paths before the step, by its label; but for a constant.
 
         It is the future of the sequence that is read backwards.
         """

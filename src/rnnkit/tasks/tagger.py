@@ -82,6 +82,8 @@ class SequenceTagger(SequenceEstimator):
     [['N', 'V'], []]
     """
 
+    module_: TaggerNetwork
+
     def __init__(
         self,
         *,
@@ -226,8 +228,7 @@ class SequenceTagger(SequenceEstimator):
         crf = self.module_.crf
         if crf is None:
             return torch.softmax(emissions.data, dim=-1)
-        marginals: Tensor = crf.marginals(emissions)
-        return marginals
+        return crf.marginals(emissions)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -366,16 +367,17 @@ class SequenceTagger(SequenceEstimator):
         logits = self._after_labels(module, module(*batch.source), batch)
         return logits, batch.targets, len(logits)
 
-    def _after_labels(self, module: nn.Module, emissions: Tensor, batch: TaggerBatch) -> Tensor:
+    def _after_labels(self, module: Any, emissions: Tensor, batch: TaggerBatch) -> Tensor:
         """(N, K) logits of each step's label, with `crf` after the labels that are before it.
 
         Either way their cross-entropy is -log p(labels | sequence), a mean over the steps.
         """
         if module.crf is None:
             return emissions
-        return module.crf(batch.source.x.with_data(emissions), batch.targets)
+        logits: Tensor = module.crf(batch.source.x.with_data(emissions), batch.targets)
+        return logits
 
-    def _figures(self, batch: TaggerBatch) -> dict[str, Tensor]:
+    def _figures(self, batch: Any) -> dict[str, Tensor]:
         emissions = self._emissions(batch)
         logits = self._after_labels(self.module_, emissions.data, batch)
         right = self._path(emissions) == batch.targets  # which no label was given for
