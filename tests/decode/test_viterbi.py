@@ -49,9 +49,3 @@ def test_the_chain_may_be_of_another_precision(dtype):
     chain = random_chain(3, dtype=torch.float32)
     apart = [torch.randn(n, 3, dtype=dtype) for n in (1, 4, 2)]
     assert [len(path) for path in labels_of(apart, chain)] == [1, 4, 2]
-
-
-def test_nothing_is_kept_for_a_gradient():
-    transitions, start, end = random_chain(3)
-    emissions = Packed.from_sequences([torch.randn(4, 3, dtype=torch.float64)])
-    assert not viterbi(emissions, transitions.requires_grad_(), start, end).requires_grad

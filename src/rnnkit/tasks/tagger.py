@@ -60,7 +60,9 @@ class SequenceTagger(SequenceEstimator):
     """Give every step a label: the part of speech of each word, the state at each moment.
 
     p(k | t) = softmax(W h_t + b), h from a bidirectional recurrent network over word vectors, each
-    a learnt vector beside the last states of a character network (Plank et al. 2016).
+    a learnt vector beside the last states of a character network (Plank et al. 2016). With `crf`,
+    W h_t + b are the emissions of a conditional random field over the whole path of labels (Lample
+    et al. 2016, equation 1), and training minimizes its -log p(path), a mean over the steps.
 
     Parameters
     ----------
@@ -68,8 +70,12 @@ class SequenceTagger(SequenceEstimator):
         window of two steps to either side).
     inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
     lower, normalize, min_count : how words are counted; characters keep their case.
+    affixes : the longest prefix and suffix of a word, in characters, that has a vector of its own,
+        which is added to the word's; 0 for none.
+    character_level : "char", or "jamo" to take Hangul syllables apart, in affixes too.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
+    crf : whether labels depend on their neighbors'; not together with label_smoothing.
     scale : for series. The others are those of `SequenceClassifier`.
 
     Attributes
