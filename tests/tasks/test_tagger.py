@@ -102,7 +102,6 @@ def test_endings_tell_unknown_words_apart():
         ({"crf": True, "label_smoothing": 0.1}, "crf=True learns whole paths"),
         ({"crf": "yes"}, "crf='yes', but True or False"),
         ({"affixes": -1}, "affixes=-1"),
-        ({"character_level": "syllable"}, "Known: 'char', 'jamo'"),
     ],
 )
 def test_wrong_options_are_named(options, words):

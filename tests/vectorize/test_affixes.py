@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.errors import OptionError
-from rnnkit.vectorize import AffixVectorizer, WordVectorizer, to_jamo
+from rnnkit.vectorize import AffixVectorizer, WordVectorizer
 
 WORDS = ["walking", "walks", "singing", "sings", "on", "a"]
 
@@ -67,20 +67,8 @@ def test_affixes_ignore_case_as_their_words_do():
     assert heeding[:, 1].tolist() == [1, 1]
 
 
-def test_jamo_share_what_syllables_hide():
-    sentence = [["간다", "본다", "갈"]]
-    jamo = WordVectorizer(affixes=3, character_level="jamo").fit(sentence)
-    syllables = WordVectorizer(affixes=3).fit(sentence)
-    assert len(jamo.spell("간다")) == 5
-    assert len(syllables.spell("간다")) == 2
-    # The ending that begins with a final consonant (the last of three jamo before 다).
-    assert jamo.transform([["운다"]])[0][0, -1] == jamo.transform([["간다"]])[0][0, -1] > 1
-    assert syllables.transform([["운다"]])[0][0, -2] == 1
-    assert jamo.transform([[to_jamo("운다")]])[0].tolist() == jamo.transform([["운다"]])[0].tolist()
-
-
-def test_a_word_vectorizer_keeps_its_affixes_and_level_in_json():
-    vectorizer = WordVectorizer(affixes=2, character_level="jamo").fit([["간다", "본다"]])
+def test_a_word_vectorizer_keeps_its_affixes_in_json():
+    vectorizer = WordVectorizer(affixes=2).fit([["간다", "본다"]])
     config = json.loads(json.dumps(vectorizer.get_config()))
     again = WordVectorizer.from_config(config)
     assert again.sizes == vectorizer.sizes
@@ -100,7 +88,6 @@ def test_a_file_from_before_affixes_has_none():
     [
         ({"affixes": -1}, "affixes=-1"),
         ({"affixes": 2.5}, "affixes=2.5"),
-        ({"character_level": "jamos"}, "Did you mean 'jamo'"),
     ],
 )
 def test_wrong_options_are_named(options, words):

@@ -72,7 +72,6 @@ class SequenceTagger(SequenceEstimator):
     lower, normalize, min_count : how words are counted; characters keep their case.
     affixes : the longest prefix and suffix of a word, in characters, that has a vector of its own,
         which is added to the word's; 0 for none.
-    character_level : "char", or "jamo" to take Hangul syllables apart, in affixes too.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
     crf : whether labels depend on their neighbors'; not together with label_smoothing.
@@ -101,7 +100,6 @@ class SequenceTagger(SequenceEstimator):
         scale: bool = True,
         embedding_size: int = 100,
         affixes: int = 0,
-        character_level: str = "char",
         character_size: int = 32,
         character_hidden_size: int = 64,
         hidden_size: int = 160,
@@ -138,7 +136,6 @@ class SequenceTagger(SequenceEstimator):
         self.scale = scale
         self.embedding_size = embedding_size
         self.affixes = affixes
-        self.character_level = character_level
         self.character_size = character_size
         self.character_hidden_size = character_hidden_size
         self.hidden_size = hidden_size
@@ -172,6 +169,7 @@ class SequenceTagger(SequenceEstimator):
 
         With `crf`, the most probable path of labels (Viterbi).
         """
+        check_is_fitted(self, "module_")
         answers = self._answers(X, self._path, np.empty(0, dtype=np.int64))
         return [self.classes_[labels].tolist() for labels in answers]
 
@@ -202,7 +200,6 @@ class SequenceTagger(SequenceEstimator):
         self, X: Any, of: Callable[[Packed], Tensor], nothing: np.ndarray
     ) -> list[np.ndarray]:
         """What `of` makes of the emissions (N, K), sequence by sequence."""
-        check_is_fitted(self, "module_")
         sequences = self._inputs(X)
         # An empty sentence has no step to label, and no network needs to run for it.
         filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
@@ -305,7 +302,6 @@ class SequenceTagger(SequenceEstimator):
             normalize=self.normalize,
             min_count=self.min_count,
             affixes=self.affixes,
-            character_level=self.character_level,
         )
 
     def _build(self) -> nn.Module:

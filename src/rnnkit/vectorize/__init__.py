@@ -14,10 +14,9 @@ from rnnkit.vectorize.text import (
     to_jamo,
 )
 from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
-from rnnkit.vectorize.words import CHARACTER_LEVELS, WordVectorizer
+from rnnkit.vectorize.words import WordVectorizer
 
 __all__ = [
-    "CHARACTER_LEVELS",
     "LEVELS",
     "AffixVectorizer",
     "IdVectorizer",

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.errors import OptionError, check_option
+from rnnkit.errors import OptionError
 from rnnkit.vectorize.affixes import AffixVectorizer
 from rnnkit.vectorize.features import OOV, keep_frequent, seen_once
 from rnnkit.vectorize.text import prepare
 from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
 
-__all__ = ["CHARACTER_LEVELS", "WordVectorizer"]
-
-CHARACTER_LEVELS = ("char", "jamo")
+__all__ = ["WordVectorizer"]
 
 
 class WordVectorizer:
@@ -25,8 +23,6 @@ class WordVectorizer:
     n characters (see `AffixVectorizer`). Words and affixes are counted without regard to case
     (`lower`), characters with it, so that the network sees a capital letter once a word. Index 1
     is an unknown word, affix or character.
-
-    character_level: "char", or "jamo", which takes Hangul syllables apart, in affixes too.
 
     >>> vectorizer = WordVectorizer(affixes=1).fit([["Dogs", "bark"], ["cats", "sleep"]])
     >>> vectorizer.transform([["dogs", "sings"]])[0].tolist()
@@ -42,9 +38,7 @@ class WordVectorizer:
         normalize: str | None = None,
         min_count: int = 1,
         affixes: int = 0,
-        character_level: str = "char",
     ) -> None:
-        check_option("character_level", character_level, CHARACTER_LEVELS)
         if not isinstance(affixes, int) or affixes < 0:
             raise OptionError(
                 f"affixes={affixes!r}, but the length of the longest affix is expected, or 0 for "
@@ -53,11 +47,7 @@ class WordVectorizer:
         self.min_count = min_count
         self.tokenizer = Tokenizer(lower=lower, oov_token=OOV, normalize=normalize)
         self.characters = Tokenizer(
-            lower=False,
-            char_level=True,
-            oov_token=OOV,
-            normalize=normalize,
-            jamo=character_level == "jamo",
+            lower=False, char_level=True, oov_token=OOV, normalize=normalize
         )
         self.affixes = AffixVectorizer(affixes)
 
@@ -107,8 +97,7 @@ class WordVectorizer:
 
     def _plain(self, word: str) -> str:
         """The word as its affixes are counted."""
-        tokenizer = self.tokenizer
-        plain: str = prepare(word, tokenizer.normalize, tokenizer.lower, self.characters.jamo)
+        plain: str = prepare(word, self.tokenizer.normalize, self.tokenizer.lower, jamo=False)
         return plain
 
     def get_config(self) -> dict[str, Any]:
