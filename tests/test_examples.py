@@ -24,10 +24,19 @@ def load(name):
     return module
 
 
+def example(name):
+    yield load(name)
+    del sys.modules[name]
+
+
 @pytest.fixture(scope="module")
 def two_limits():
-    yield load("two_limits")
-    del sys.modules["two_limits"]
+    yield from example("two_limits")
+
+
+@pytest.fixture(scope="module")
+def tagging():
+    yield from example("tagging")
 
 
 def test_the_two_limits_are_drawn_and_put_into_their_pages(two_limits, tmp_path, monkeypatch):
@@ -101,3 +110,31 @@ def test_the_language_model_learns_a_file_and_writes_on(tmp_path, monkeypatch, c
     shown = capsys.readouterr().out
     assert shown.count("perplexity") == 2
     assert shown.count("\n하나") >= 3
+
+
+# -- tagging ------------------------------------------------------------------------------------
+
+
+def test_every_tagger_is_compared_on_words_that_were_never_seen(tagging, monkeypatch, capsys):
+    train, test = tagging.made_up(30, 0), tagging.made_up(20, 1)
+    known, new = ({word for words in part[0] for word in words} for part in (train, test))
+    assert len(new - known) > 0.95 * len(new)
+    monkeypatch.setattr(sys, "argv", ["tagging", "--quick"])
+    tagging.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip(" %.0123456789") for line in lines] == list(tagging.MODELS)
+
+
+def test_the_taggers_can_be_compared_on_files_of_ones_own(tagging, tmp_path, monkeypatch, capsys):
+    rows = [
+        "\t".join([str(i), word, "_", tag, *["_"] * 6])
+        for i, (word, tag) in enumerate([("dogs", "NOUN"), ("bark", "VERB")], 1)
+    ]
+    path = tmp_path / "tiny.conllu"
+    path.write_text("\n".join([*rows, "", ""]) * 4)
+    monkeypatch.setattr(sys, "argv", ["tagging", "--quick", str(path), str(path)])
+    tagging.main()
+    assert len(capsys.readouterr().out.splitlines()) == len(tagging.MODELS)
+    monkeypatch.setattr(sys, "argv", ["tagging", str(path)])
+    with pytest.raises(SystemExit):
+        tagging.main()

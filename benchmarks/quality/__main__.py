@@ -20,6 +20,7 @@ from benchmarks.quality.result import Result
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "translate-samples": translation.translate_samples,
     "tag-ewt": tagging.tag_ewt,
+    "tag-ko-gsd": tagging.tag_ko_gsd,
     "classify-nsmc": classification.classify_nsmc,
     "series": series.series,
     "bankruptcy": series.bankruptcy,

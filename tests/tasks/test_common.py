@@ -41,6 +41,29 @@ def parts_of_speech() -> Case:
     return Case("parts of speech", model, X, y, 0.95, [[], ["unseen"], ["고양이", "sleep"], [""]])
 
 
+def phrases() -> Case:
+    """The next label is known from the one before better than from the word."""
+    generator = np.random.default_rng(0)
+    X, y = [], []
+    for begin in range(2):
+        for length in range(1, 13):
+            y.append(["BI"[(begin + step) % 2] for step in range(length)])
+            X.append([str(generator.choice(["um", "eh"])) for _ in range(length)])
+            X[-1][0] = y[-1][0]
+    model = SequenceTagger(
+        crf=True,
+        affixes=2,
+        max_epochs=10,
+        validation_fraction=0,
+        character_size=8,
+        character_hidden_size=8,
+        num_layers=1,
+        dropout=0,
+        **SMALL,
+    )
+    return Case("phrases", model, X, y, 0.95, [[], ["unseen"], ["eh"] * 30, [""]])
+
+
 def moments() -> Case:
     generator = np.random.default_rng(0)
     X = [generator.normal(size=(n, 2)) for n in range(3, 33)]
@@ -78,7 +101,16 @@ def numerals() -> Case:
     return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
 
 
-CASES = [reviews(), rising(), parts_of_speech(), moments(), means(), running_sums(), numerals()]
+CASES = [
+    reviews(),
+    rising(),
+    parts_of_speech(),
+    phrases(),
+    moments(),
+    means(),
+    running_sums(),
+    numerals(),
+]
 
 
 @pytest.fixture(scope="module")

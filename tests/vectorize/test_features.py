@@ -135,7 +135,7 @@ def test_options_that_do_not_go_together_are_refused():
 
 def test_words_ignore_case_and_characters_keep_it():
     vectorizer = WordVectorizer().fit([["Dog", "dog", "cat"]])
-    assert vectorizer.transform([["DOG", "cow"]])[0].tolist() == [2, 1]
+    assert vectorizer.transform([["DOG", "cow"]])[0].tolist() == [[2], [1]]
     upper, lower = vectorizer.spell("Dog"), vectorizer.spell("dog")
     assert upper[0] != lower[0]
     assert upper[1:].tolist() == lower[1:].tolist()
@@ -148,7 +148,7 @@ def test_word_vectorizer_comes_back_from_its_json():
     again = WordVectorizer.from_config(json.loads(json.dumps(vectorizer.get_config())))
     assert again.size == vectorizer.size == 3
     assert again.num_characters == vectorizer.num_characters
-    assert again.transform([["a", "b"]])[0].tolist() == [2, 1]
+    assert again.transform([["a", "b"]])[0].tolist() == [[2], [1]]
 
 
 # -- series and ids -----------------------------------------------------------------------------

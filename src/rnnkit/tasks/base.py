@@ -296,10 +296,14 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         """Means over the targets, such as the loss without smoothing or weights."""
         told: dict[str, list[Tensor]] = {}
         for batch in self._in_order(data):
-            outputs, targets, _ = self._logits(self.module_, batch)
-            for name, values in self._objective().figures(outputs, targets).items():
+            for name, values in self._figures(batch).items():
                 told.setdefault(name, []).append(values.double())
         return {name: float(torch.cat(values).nanmean()) for name, values in told.items()}
+
+    def _figures(self, batch: Any) -> dict[str, Tensor]:
+        """By its name in the history, the values of each target of a held-out batch."""
+        outputs, targets, _ = self._logits(self.module_, batch)
+        return self._objective().figures(outputs, targets)
 
     def _batches(self, data: Encoded, seed: int, epoch: int) -> SizedBatches:
         """An epoch of training."""

@@ -40,10 +40,10 @@ class Sequences:
 
 
 class Sentences(Sequences):
-    """Sentences as word ids and spellings."""
+    """Sentences as ids of words and affixes, and spellings."""
 
     def __init__(self, vectorizer: WordVectorizer, sentences: Sequence[Sequence[str]]) -> None:
-        super().__init__([row[:, None] for row in vectorizer.transform(sentences)])
+        super().__init__(vectorizer.transform(sentences))
         index: dict[str, int] = {}
         self._forms = [
             np.array([index.setdefault(word, len(index)) for word in sentence])

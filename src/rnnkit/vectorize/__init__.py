@@ -1,5 +1,6 @@
 """Examples to numbers: texts, words, series and labels."""
 
+from rnnkit.vectorize.affixes import AffixVectorizer
 from rnnkit.vectorize.documents import DocumentVectorizer
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
@@ -27,6 +28,7 @@ __all__ = [
     "LEVELS",
     "MISSING",
     "SCALES",
+    "AffixVectorizer",
     "DocumentVectorizer",
     "IdVectorizer",
     "LabelEncoder",
