@@ -4,6 +4,7 @@ from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
 from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
+from rnnkit.vectorize.subwords import SubwordVectorizer
 from rnnkit.vectorize.text import (
     from_jamo,
     hashing_trick,
@@ -20,6 +21,7 @@ __all__ = [
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
+    "SubwordVectorizer",
     "TextVectorizer",
     "Tokenizer",
     "WordVectorizer",
