@@ -25,6 +25,7 @@ from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.sampling import OwnTokens
 from rnnkit.tasks.scoring import score_translations
 from rnnkit.tasks.sentences import (
+    as_text,
     load_vectorizer,
     source_vectorizer,
     split_words,
@@ -87,7 +88,7 @@ class Translator(SequenceEstimator):
         the next step. tied : one matrix for the target's input and output embeddings.
     scheduled_sampling : the probability, rising from epoch to epoch up to this number in the last,
         that the decoder reads in training what it would say itself instead of the given token
-        (Bengio et al. 2015); it costs about half as much time again.
+        (Bengio et al. 2015); a step then takes about a quarter longer.
     beam_size, length_penalty : of `predict`; score = log-probability / length ** length_penalty.
     max_length : tokens of a translation at most; None follows the training pairs.
     The others are those of `SequenceClassifier`.
@@ -275,7 +276,11 @@ class Translator(SequenceEstimator):
         return [rows.numpy() for rows in self._in_batches(data, answer)]
 
     def align(self, X: Any, y: Any = None) -> list[Alignment]:
-        """Where the decoder looks in each text while it says its translation, or y where given."""
+        """Where the decoder looks in each text while it says its translation, or y where given.
+
+        Each `Alignment` has the S steps of the source, the U tokens of the translation as its
+        vectorizer cuts it, and weights (U, S) whose rows sum to 1.
+        """
         sources = self._sources(X)
         targets = self.predict(sources) if y is None else self._read(sources, y, fitted=True)[1]
 
@@ -294,7 +299,7 @@ class Translator(SequenceEstimator):
 
         Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
         """
-        references = [_text(one) for one in read_texts(y, "y")]
+        references = [as_text(one) for one in read_texts(y, "y")]
         return score_translations(self.predict(X), references).chrf / 100.0
 
     # -- how it is made -------------------------------------------------------------------------
@@ -491,7 +496,3 @@ class Translator(SequenceEstimator):
             self.target_level, state["target"], words=TextVectorizer
         )
         self.length_limit_ = state["length_limit"]
-
-
-def _text(tokens: str | Sequence[str]) -> str:
-    return tokens if isinstance(tokens, str) else " ".join(tokens)
