@@ -138,3 +138,44 @@ def test_the_taggers_can_be_compared_on_files_of_ones_own(tagging, tmp_path, mon
     monkeypatch.setattr(sys, "argv", ["tagging", str(path)])
     with pytest.raises(SystemExit):
         tagging.main()
+
+
+# -- translation --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def translation():
+    yield from example("translation")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no font has Hangul
+def test_the_numbers_example_runs_and_draws_where_it_looks(
+    translation, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["translation", "--quick", "--out", str(tmp_path)])
+    translation.main()
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in translation.MODELS)
+    assert printed.count("->") == 3
+    assert (tmp_path / "alignment.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "korean"),
+    [
+        (0, "zero", "영"),
+        (10, "ten", "십"),
+        (42, "forty-two", "사십이"),
+        (101, "one hundred one", "백일"),
+        (10_000, "ten thousand", "만"),
+        (10_010, "ten thousand ten", "만 십"),
+        (110_000, "one hundred ten thousand", "십일만"),
+        (
+            999_999,
+            "nine hundred ninety-nine thousand nine hundred ninety-nine",
+            "구십구만 구천구백구십구",
+        ),
+    ],
+)
+def test_numbers_are_read_as_in_both_languages(translation, number, english, korean):
+    assert (translation.english(number), translation.korean(number)) == (english, korean)

@@ -19,6 +19,8 @@ from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "translate-samples": translation.translate_samples,
+    "translate-multi30k": translation.translate_multi30k,
+    "translate-en-ko": translation.translate_en_ko,
     "tag-ewt": tagging.tag_ewt,
     "tag-ko-gsd": tagging.tag_ko_gsd,
     "classify-nsmc": classification.classify_nsmc,

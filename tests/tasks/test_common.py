@@ -101,6 +101,15 @@ def numerals() -> Case:
     return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
 
 
+def subwords() -> Case:
+    case = numerals()
+    levels = {"source_level": "subword", "target_level": "subword", "subwords": 300}
+    # The softmax is over more than 256 bytes too, which takes a larger network than letters do.
+    sizes = {"embedding_size": 48, "hidden_size": 48, "lr": 0.01, "label_smoothing": 0}
+    model = clone(case.estimator).set_params(**levels, **sizes, attention="additive")
+    return Case("subwords", model, case.X, case.y, 0.9, [*case.unseen, "🐟 \ud800"])
+
+
 CASES = [
     reviews(),
     rising(),
@@ -110,6 +119,7 @@ CASES = [
     means(),
     running_sums(),
     numerals(),
+    subwords(),
 ]
 
 

@@ -227,3 +227,8 @@ def test_an_unknown_label_is_named_beside_the_known_ones():
 def test_labels_that_json_cannot_hold_are_refused():
     with pytest.raises(ArchiveError, match="only strings, numbers and booleans"):
         labels_to_json(np.array([b"a", b"b"]))
+
+
+def test_tokens_name_what_the_indices_stand_for():
+    vectorizer = TextVectorizer(level="char").fit(["aab"])
+    assert vectorizer.tokens([2, 3, 1, 0, 9]) == ["a", "b", "<oov>", "?", "?"]

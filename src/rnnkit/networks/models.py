@@ -132,6 +132,18 @@ class TranslatorNetwork(nn.Module):
         logits: Tensor = self.decoder(inputs, state)
         return logits
 
+    def align(
+        self,
+        source: Packed,
+        characters: Packed | None = None,
+        spelling: Tensor | None = None,
+        *,
+        inputs: Packed,
+    ) -> Tensor:
+        """(N, S) attention weights after each of the packed target `inputs`."""
+        state = self.encode(source, characters, spelling, order=inputs.layout.order)
+        return self.decoder.align(inputs, state)
+
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
         """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""
         return self.decoder.step(tokens, state)

@@ -13,6 +13,7 @@ from rnnkit.vectorize.series import (
     carried_forward,
     used_steps,
 )
+from rnnkit.vectorize.subwords import SubwordVectorizer
 from rnnkit.vectorize.text import (
     from_jamo,
     hashing_trick,
@@ -33,6 +34,7 @@ __all__ = [
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
+    "SubwordVectorizer",
     "TextVectorizer",
     "Tokenizer",
     "WordVectorizer",
