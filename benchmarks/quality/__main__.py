@@ -12,6 +12,7 @@ from benchmarks.quality import (
     language,
     remembering,
     series,
+    steps,
     tagging,
     translation,
 )
@@ -27,6 +28,8 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "series": series.series,
     "bankruptcy": series.bankruptcy,
     "stocks": series.stocks,
+    "frames-gesture": steps.frames_gesture,
+    "activity": steps.activity,
     "adding": remembering.adding,
     "smnist": remembering.smnist,
     "lm-ptb": language.lm_ptb,

@@ -455,3 +455,37 @@ def test_history_says_how_training_went_after_loading(numbers, tmp_path):
     history = rnnkit.load(tmp_path / "m.rnn").history_
     assert len(history.epochs) == 60
     assert history.stopped == "max_epochs"
+
+
+def test_a_step_without_a_label_is_read_but_teaches_nothing_and_is_not_scored():
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(12, 1)) for _ in range(30)]
+    y = [(np.cumsum(x) > 0).astype(int).tolist() for x in X]
+    some = [[None if step % 3 == 0 else label for step, label in enumerate(row)] for row in y]
+    options = {"max_epochs": 30, "lr": 0.02, "hidden_size": 16, "num_layers": 1, "random_state": 0}
+    model = SequenceTagger(**options).fit(X, some)
+    assert model.classes_.tolist() == [0, 1]
+    assert all(label in (0, 1) for row in model.predict(X) for label in row)
+    assert model.score(X, y) > 0.85
+    assert model.score(X, some) > 0.85
+    with pytest.raises(InputError, match="whole paths, but some labels are None"):
+        SequenceTagger(**options, crf=True).fit(X, some)
+    with pytest.raises(InputError, match="no sequence has one with a label"):
+        model.score(X, [[None] * 12] * 30)
+
+
+def test_a_tagger_of_long_series_carries_its_state_from_window_to_window():
+    # The first value alone says the label of every step.
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(60, 1)) for _ in range(40)]
+    y = [[int(x[0, 0] > 0)] * 60 for x in X]
+    for x, row in zip(X, y, strict=True):
+        x[0] = 3.0 if row[0] else -3.0
+    options = {"max_epochs": 15, "lr": 0.02, "hidden_size": 16, "num_layers": 1, "random_state": 0}
+    model = SequenceTagger(
+        **options, bidirectional=False, update_every=10, dropout=0.0, validation_fraction=0
+    ).fit(X, y)
+    assert model.history_.epochs[0]["steps"] == 12  # two batches of six windows
+    assert model.score(X, y) > 0.95
+    with pytest.raises(OptionError, match="bidirectional=False and crf=False"):
+        SequenceTagger(update_every=10).fit(X, y)

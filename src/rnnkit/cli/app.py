@@ -142,6 +142,38 @@ app.command()(with_options(diagnose, all_columns()))
 
 
 @app.command()
+def generate(
+    model: opt.Model,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What it goes on from.")] = "",
+    max_length: Annotated[int, typer.Option(min=1, help="Tokens at most.")] = 200,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="Below 1 is bolder; 0 takes the most probable.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Of the k most probable only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of the fewest with this share only.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many texts.")] = 1,
+    seed: opt.Seed = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Write a text with a saved language model, token by token."""
+    from rnnkit.cli import predicting
+
+    predicting.generate(
+        model,
+        prompt,
+        count=count,
+        seed=seed,
+        as_json=as_json,
+        max_length=max_length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
+
+
+@app.command()
 def info(model: opt.Model, as_json: opt.Json = False) -> None:
     """What is in a model file."""
     from rnnkit.cli import info as command

@@ -33,6 +33,7 @@ SCORES = {
     "translate": "chrF",
     "series": "accuracy",
     "forecast": "R^2",
+    "language": "log-probability",
 }
 
 # The share of the file that is kept for testing, where no other file is given.
@@ -104,13 +105,18 @@ def _row(model: SequenceEstimator, train: Dataset, test: Dataset) -> dict[str, A
 
 
 def _split(dataset: Dataset, seed: int | None) -> tuple[Dataset, Dataset]:
-    """The examples to train on, and a share to test with, of the same seed always the same."""
+    """The examples to train on, and a share to test with: of a text its end, else a random one."""
     count = int(len(dataset) * TEST_SHARE)
     if count == 0:
         raise DataError(
             f"there are {len(dataset)} examples, too few to keep some for a test: give --test.",
             path=dataset.path,
         )
+    if isinstance(dataset.X, str):
+        lines = dataset.X.splitlines(keepends=True)
+        parts = (lines[:-count], dataset.lines[:-count]), (lines[-count:], dataset.lines[-count:])
+        train, test = (Dataset("".join(one), None, at, dataset.path) for one, at in parts)
+        return train, test
     order = np.random.default_rng(seed or 0).permutation(len(dataset))
     return _chosen(dataset, np.sort(order[count:])), _chosen(dataset, np.sort(order[:count]))
 

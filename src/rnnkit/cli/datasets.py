@@ -27,10 +27,13 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples X and targets y (None: X holds them), the line of the file that each begins on, how
-    many rows were left out because they were empty, and what the examples are called."""
+    """Examples X (or one text) and targets y (None: X holds them), from one file.
 
-    X: list[Any]
+    lines: on which each example begins. skipped: how many rows were left out because they were
+    empty. names: what the examples are called.
+    """
+
+    X: list[Any] | str
     y: list[Any] | None
     lines: list[int]
     path: Path
@@ -38,7 +41,7 @@ class Dataset:
     names: list[str] | None = None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.lines)
 
     def describe(self, noun: str) -> str:
         """One line for people."""
@@ -118,6 +121,22 @@ def read_unlabeled_series(path: Path, **columns: Any) -> Dataset:
         return Dataset(found.series, None, found.lines, found.path)
     table = _read_table_of_series(path, label=None, **columns)
     return Dataset(table.series, None, table.lines, table.path, names=table.ids)
+
+
+def read_text(path: Path, *, text: str | None) -> Dataset:
+    """One text, or the texts of a table's column."""
+    if suffix_of(path) in TABLE_SUFFIXES:
+        name = text or "text"
+        table = data.read_table(path, [name], required=[name], skip_empty=True)
+        texts = [
+            _checked(table, row, name, isinstance(value, str), "a text")
+            for row, value in enumerate(table[name])
+        ]
+        return Dataset(texts, None, table.lines, table.path, table.skipped)
+    if text is not None:
+        raise OptionError(f"--text names a column, but {path} is read as one text: leave it out.")
+    lines = data.read_lines(path)
+    return Dataset("\n".join(lines) + "\n", None, list(range(1, len(lines) + 1)), path)
 
 
 def _check_no_columns(path: Path, **columns: Any) -> None:
@@ -220,4 +239,5 @@ READERS: dict[str, Callable[..., Dataset]] = {
     "translate": read_translations,
     "series": read_labeled_series,
     "forecast": read_unlabeled_series,
+    "language": read_text,
 }

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.metrics import (
     average_precision_score,
     f1_score,
@@ -21,6 +22,7 @@ from rnnkit.cli.training import labels_of, task_of
 from rnnkit.errors import OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
+    LanguageModel,
     SequenceClassifier,
     SequenceEstimator,
     SequenceRegressor,
@@ -45,6 +47,9 @@ def evaluate(
         raise OptionError("--beam-size is for models that translate.")
     if isinstance(model, Translator):
         scores = _translation_scores(model, dataset, beam_size)
+    elif isinstance(model, LanguageModel):
+        loss = -model.score(dataset.X)
+        scores = {"loss": loss, "perplexity": float(np.exp(loss))}
     elif isinstance(model, SequenceRegressor):
         scores = _forecast_scores(model, dataset)
     else:
@@ -142,6 +147,10 @@ def _print_report(report: dict[str, Any]) -> None:
         print_line(f"chrF: {report['chrf']:.2f} ({report['chrf_signature']})")
         print_line(f"BLEU: {report['bleu']:.2f} ({report['bleu_signature']})")
         print_line(f"exact: {report['exact']:.2f} %")
+        return
+    if "perplexity" in report:
+        print_line(f"perplexity: {report['perplexity']:.4f}")
+        print_line(f"loss: {report['loss']:.4f} nats a token")
         return
     if "mae" in report:
         print_line(f"steps: {report['steps']:,}")

@@ -18,7 +18,7 @@ __all__ = ["FAILURE", "USAGE", "GuardedGroup", "fail"]
 FAILURE, USAGE = 1, 2
 
 # The commands of which a user needs the first before the next.
-_FIRST = ("train", "predict", "evaluate", "compare")
+_FIRST = ("train", "predict", "evaluate", "compare", "generate")
 
 
 class GuardedGroup(TyperGroup):

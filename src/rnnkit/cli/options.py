@@ -162,6 +162,10 @@ Bptt = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+BpttSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of a window, the state carried.", rich_help_panel=TRAINING),
+]
 UpdateEvery = Annotated[
     int | None,
     typer.Option(

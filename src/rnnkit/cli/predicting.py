@@ -15,9 +15,15 @@ from rnnkit.cli.datasets import TABLE_SUFFIXES, read_unlabeled_series, suffix_of
 from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import DataError, InputError, OptionError
 from rnnkit.ship import load
-from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
+from rnnkit.tasks import (
+    LanguageModel,
+    SequenceClassifier,
+    SequenceEstimator,
+    SequenceTagger,
+    Translator,
+)
 
-__all__ = ["predict", "read_inputs"]
+__all__ = ["generate", "predict", "read_inputs"]
 
 CHUNK = 1000
 
@@ -190,10 +196,12 @@ def _answers(
         return _tags(model, texts)
     if isinstance(model, Translator):
         return _translations(model, texts, n_best, beam_size)
+    if isinstance(model, LanguageModel):
+        return [{"log_prob": float(one)} for one in model.log_prob(texts)]
     raise InputError(f"predict does not know how to show a {type(model).__name__}.")
 
 
-def _classes(model: SequenceClassifier, texts: list[Any]) -> list[dict[str, Any]]:
+def _classes(model: SequenceClassifier, texts: Any) -> list[dict[str, Any]]:
     names = model.classes_.tolist()
     return [
         {
@@ -246,6 +254,8 @@ def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:
     shown = text if isinstance(text, str) else " ".join(text)
     if "label" in answer:
         print_line(*_class_fields(answer, proba), shown)
+    elif "log_prob" in answer:
+        print_line(f"{answer['log_prob']:.4f}", shown)
     elif "tags" in answer:
         pairs = zip(answer["tokens"], answer["tags"], strict=True)
         print_line(" ".join(f"{word}/{tag}" for word, tag in pairs))
@@ -258,3 +268,25 @@ def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:
 def _class_fields(answer: dict[str, Any], proba: bool) -> list[str]:
     each = [f"{name}={share:.4f}" for name, share in answer["probabilities"].items()]
     return [str(answer["label"]), *(each if proba else [f"{answer['probability']:.4f}"])]
+
+
+def generate(
+    path: Path, prompt: str, *, count: int, seed: int | None, as_json: bool, **options: Any
+) -> None:
+    """Write on after the prompt, token by token."""
+    model = load(path)
+    if not isinstance(model, LanguageModel):
+        raise InputError(
+            f"{path}: this is a {type(model).__name__}; `rnnkit train language` trains models that "
+            f"write on."
+        )
+    for place in range(count):
+        state = None if seed is None else seed + place
+        if as_json:
+            text = model.generate(prompt, random_state=state, **options)
+            print_json({"prompt": prompt, "text": text})
+            continue
+        print(prompt, end="", flush=True)
+        for piece in model.stream(prompt, random_state=state, **options):
+            print(piece, end="", flush=True)
+        print()

@@ -96,6 +96,17 @@ SPECS: dict[str, Spec] = {
             SERIES,
             {"update_every": (opt.UpdateEvery, ("update_every",))},
         ),
+        Spec(
+            "language",
+            "What comes next in a text: a text file, or the texts of a table's column.",
+            "LanguageModel",
+            "lines",
+            {"text": opt.Text},
+            {
+                "level": (opt.Level, ("level",)),
+                "bptt_steps": (opt.BpttSteps, ("bptt_steps",)),
+            },
+        ),
     )
 }
 

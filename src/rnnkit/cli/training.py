@@ -97,7 +97,7 @@ def task_of(model: SequenceEstimator) -> str:
 
 def labels_of(task: str) -> Any:
     """What takes a target of the task apart into its labels; None where it has none."""
-    if task in ("translate", "forecast"):
+    if task in ("translate", "forecast", "language"):
         return None
     return list if task == "tag" else lambda label: [label]
 
@@ -194,9 +194,11 @@ def _print_report(report: dict[str, Any]) -> None:
             f"{report['epochs']})"
         )
     elif "valid_loss" in report:
+        perplexity = report.get("valid_perplexity")
+        shown = "" if perplexity is None else f"perplexity {_figure(perplexity)}, "
         print_line(
-            f"validation: loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "
-            f"{report['epochs']})"
+            f"validation: {shown}loss {_figure(report['valid_loss'])} "
+            f"(epoch {report['best_epoch']} of {report['epochs']})"
         )
     else:
         print_line("validation: none, too few examples to set some aside (see --valid)")

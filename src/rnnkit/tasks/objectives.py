@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["CrossEntropy", "Objective", "SquaredError"]
+__all__ = ["NO_LABEL", "CrossEntropy", "Objective", "SquaredError"]
+
+# The target of a row that has none.
+NO_LABEL = -100
 
 
 class Objective(ABC):
@@ -48,16 +51,25 @@ class CrossEntropy(Objective):
         self.weight, self.label_smoothing = weight, label_smoothing
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        if not (targets != NO_LABEL).any():
+            return outputs.sum() * 0.0
         return F.cross_entropy(
-            outputs, targets, weight=self.weight, label_smoothing=self.label_smoothing
+            outputs,
+            targets,
+            weight=self.weight,
+            ignore_index=NO_LABEL,
+            label_smoothing=self.label_smoothing,
         )
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(outputs, targets, reduction="none")
+        """NaN for a row without a label."""
+        losses = F.cross_entropy(outputs, targets, ignore_index=NO_LABEL, reduction="none")
+        return torch.where(targets == NO_LABEL, torch.nan, losses)
 
     def figures(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        right = outputs.argmax(dim=-1) == targets
-        return {**super().figures(outputs, targets), "valid_accuracy": right.double()}
+        right = (outputs.argmax(dim=-1) == targets).double()
+        told = torch.where(targets == NO_LABEL, torch.nan, right)
+        return {**super().figures(outputs, targets), "valid_accuracy": told}
 
 
 class SquaredError(Objective):

@@ -37,12 +37,12 @@ def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject
         with follow(policy):
             logits, targets, _ = estimator._logits(module, batch)
             rows = _last_rows(estimator._layout(batch), len(targets))
-            objective.each(logits[rows], targets[rows]).mean().backward()
+            objective.each(logits[rows], targets[rows]).nanmean().backward()
 
     @torch.no_grad()
     def each() -> tuple[np.ndarray, np.ndarray]:
         logits, targets, _ = estimator._logits(module, batch)
-        losses = objective.each(logits, targets)
+        losses = objective.each(logits, targets).nan_to_num()
         layout: Layout | None = estimator._layout(batch)
         if layout is None:
             return np.asarray(data.lengths), losses.numpy()

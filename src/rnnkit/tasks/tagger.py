@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +23,10 @@ from rnnkit.networks import (
 )
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
+from rnnkit.tasks.carrying import StepBatch, outputs_of
 from rnnkit.tasks.inputs import read_like
-from rnnkit.tasks.objectives import CrossEntropy
-from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
+from rnnkit.tasks.objectives import NO_LABEL, CrossEntropy
+from rnnkit.tasks.spelling import Sentences, Sequences, spelled
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import (
     IdVectorizer,
@@ -49,15 +50,10 @@ VECTORIZERS: dict[str, Any] = {
 WINDOW = 2
 
 
-class TaggerBatch(NamedTuple):
-    """source: what the network reads; targets: (N,) labels in packed order."""
-
-    source: Source
-    targets: Tensor | None
-
-
 class SequenceTagger(SequenceEstimator):
     """Give every step a label: the part of speech of each word, the state at each moment.
+
+    A step whose label is None is read, but nothing is learnt from it and it is not scored.
 
     p(k | t) = softmax(W h_t + b), h from a bidirectional recurrent network over word vectors, each
     a learnt vector beside the last states of a character network (Plank et al. 2016). With `crf`,
@@ -75,6 +71,9 @@ class SequenceTagger(SequenceEstimator):
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
     crf : whether labels depend on their neighbors'; not together with label_smoothing.
+    update_every : steps between two updates of the weights, for long sequences that are read
+        forward only (bidirectional=False): they are read in windows of so many steps, a training
+        step each, the state carried from one to the next. None: a training step for whole ones.
     scale, missing : for series. The others are those of `SequenceClassifier`.
 
     Attributes
@@ -118,6 +117,7 @@ class SequenceTagger(SequenceEstimator):
         schedule: str = "one-cycle",
         warmup: float = 0.0,
         bptt: Policy | str | None = None,
+        update_every: int | None = None,
         clip_norm: float | None = 5.0,
         clip_value: float | None = None,
         batch_size: int = 32,
@@ -155,6 +155,7 @@ class SequenceTagger(SequenceEstimator):
         self.schedule = schedule
         self.warmup = warmup
         self.bptt = bptt
+        self.update_every = update_every
         self.clip_norm = clip_norm
         self.clip_value = clip_value
         self.batch_size = batch_size
@@ -185,7 +186,7 @@ class SequenceTagger(SequenceEstimator):
         return self._answers(X, self._probabilities, np.empty((0, len(self.classes_))))
 
     def score(self, X: Any, y: Any) -> float:
-        """Share of steps with the right label, padding left out."""
+        """Share of steps with the right label, without padding and steps whose label is None."""
         check_is_fitted(self, "module_")
         self._check_columns(X, reset=False)
         sequences, labels = self._aligned(y, *read_like(X, self.kind_))
@@ -193,9 +194,10 @@ class SequenceTagger(SequenceEstimator):
             pair
             for guesses, row in zip(self.predict(sequences), labels, strict=True)
             for pair in zip(guesses, row, strict=True)
+            if pair[1] is not None
         ]
         if not pairs:
-            raise InputError("there is no step to score: every sequence is empty.")
+            raise InputError("there is no step to score: no sequence has one with a label.")
         return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
     def _answers(
@@ -207,7 +209,7 @@ class SequenceTagger(SequenceEstimator):
         filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
         results = [nothing for _ in sequences]
 
-        def answer(batch: TaggerBatch) -> list[Tensor]:
+        def answer(batch: StepBatch) -> list[Tensor]:
             emissions = self._emissions(batch)
             return emissions.with_data(of(emissions)).to_sequences()
 
@@ -217,7 +219,7 @@ class SequenceTagger(SequenceEstimator):
                 results[i] = rows.numpy()
         return results
 
-    def _emissions(self, batch: TaggerBatch) -> Packed:
+    def _emissions(self, batch: StepBatch) -> Packed:
         """(N, K) what the network says of each step alone, in float64."""
         return batch.source.x.with_data(self.module_(*batch.source).double())
 
@@ -253,6 +255,12 @@ class SequenceTagger(SequenceEstimator):
                 f"label_smoothing={self.label_smoothing} spreads the target of a step over all "
                 f"labels, but crf=True learns whole paths: use label_smoothing=0 or crf=False."
             )
+        if self.update_every is not None and (self.bidirectional or self.crf):
+            raise OptionError(
+                f"update_every={self.update_every} trains on one window after the other, which "
+                f"needs bidirectional=False and crf=False (they are {self.bidirectional} and "
+                f"{self.crf})."
+            )
 
     # -- how it is made -------------------------------------------------------------------------
 
@@ -287,7 +295,10 @@ class SequenceTagger(SequenceEstimator):
         return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
 
     def _learn_labels(self, y: Any, classes: Any = None) -> None:
-        self._labels = LabelEncoder(with_classes([label for row in y for label in row], classes))
+        given = [label for row in y for label in row if label is not None]
+        if self.crf and len(given) < sum(map(len, y)):
+            raise InputError("crf=True learns whole paths, but some labels are None.")
+        self._labels = LabelEncoder(with_classes(given, classes))
         self.classes_ = self._labels.classes
         check_classes(self.classes_)
 
@@ -350,11 +361,11 @@ class SequenceTagger(SequenceEstimator):
         sources = self._sources(X)
         targets = None if y is None else self._targets(y)
 
-        def collate(indices: np.ndarray) -> TaggerBatch:
+        def collate(indices: np.ndarray) -> StepBatch:
             source = sources.batch(indices)
             if targets is None:
-                return TaggerBatch(source, None)
-            return TaggerBatch(source, pack_like([targets[i] for i in indices], source.x))
+                return StepBatch(source, None)
+            return StepBatch(source, pack_like([targets[i] for i in indices], source.x))
 
         return Encoded(np.array([len(row) for row in sources.rows]), collate)
 
@@ -364,14 +375,17 @@ class SequenceTagger(SequenceEstimator):
         return Sequences(self.vectorizer_.transform(X))
 
     def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
-        flat = self._labels.encode(label for row in y for label in row)
+        labels = [label for row in y for label in row]
+        known = np.array([label is not None for label in labels])
+        flat = np.full(len(labels), NO_LABEL)
+        flat[known] = self._labels.encode(label for label in labels if label is not None)
         return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = self._after_labels(module, module(*batch.source), batch)
+        logits = self._after_labels(module, outputs_of(module, batch), batch)
         return logits, batch.targets, len(logits)
 
-    def _after_labels(self, module: Any, emissions: Tensor, batch: TaggerBatch) -> Tensor:
+    def _after_labels(self, module: Any, emissions: Tensor, batch: StepBatch) -> Tensor:
         """(N, K) logits of each step's label, with `crf` after the labels that are before it.
 
         Either way their cross-entropy is -log p(labels | sequence), a mean over the steps.
@@ -384,11 +398,10 @@ class SequenceTagger(SequenceEstimator):
     def _figures(self, batch: Any) -> dict[str, Tensor]:
         emissions = self._emissions(batch)
         logits = self._after_labels(self.module_, emissions.data, batch)
+        figures = self._objective().figures(logits, batch.targets)
         right = self._path(emissions) == batch.targets  # which no label was given for
-        return {
-            **self._objective().figures(logits, batch.targets),
-            "valid_accuracy": right.double(),
-        }
+        known = figures["valid_loss"].isfinite()
+        return {**figures, "valid_accuracy": torch.where(known, right.double(), torch.nan)}
 
     def _objective(self) -> CrossEntropy:
         return CrossEntropy(label_smoothing=self.label_smoothing)

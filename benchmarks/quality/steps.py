@@ -1,0 +1,145 @@
+"""Many to many, aligned: a label for each frame or moment of long sequences of numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.quality.result import Result, corpora
+from rnnkit import SequenceTagger
+from rnnkit.data import read_series, read_table
+
+GESTURE_SETTINGS: dict[str, Any] = {
+    "cell": "lstm",
+    "hidden_size": 64,
+    "num_layers": 1,
+    "dropout": 0.5,
+    "batch_size": 8,
+    "max_epochs": 30,
+    "lr": 3e-3,
+    "weight_decay": 0.1,
+}
+# Training videos are seen in pieces of so many frames that overlap by half; the others whole.
+GESTURE_PIECE = 128
+
+ACTIVITY_SETTINGS: dict[str, Any] = {
+    "cell": "gru",
+    "hidden_size": 64,
+    "num_layers": 2,
+    "bidirectional": False,
+    "update_every": 250,
+    "dropout": 0.3,
+    "batch_size": 8,
+    "max_epochs": 15,
+    "lr": 3e-3,
+}
+
+
+def frames_gesture(seed: int) -> Result:
+    """The phase of a gesture at each frame of a video, for a person who was never seen."""
+    path = corpora() / "video" / "gesture_phase" / "frames.csv.gz"
+    table = read_table(path)
+    parts: dict[str, list[tuple[np.ndarray, list[str]]]] = {}
+    for video in dict.fromkeys(table["video"]):
+        rows = [row for row, name in enumerate(table["video"]) if name == video]
+        points = np.array([[float(table[name][row]) for name in POINTS] for row in rows])
+        labels = [table["phase"][row] for row in rows]
+        parts.setdefault(table["split"][rows[0]], []).append((_moving(points), labels))
+    train = [piece for video in parts["train"] for piece in _pieces(*video)]
+    return _compared(
+        GESTURE_SETTINGS, train, parts["val"], parts["test"], seed, as_they_come=parts["train"]
+    )
+
+
+POINTS = [f"{place}{axis}" for place in ("lh", "rh", "h", "s", "lw", "rw") for axis in "xyz"]
+
+
+def _moving(points: np.ndarray) -> np.ndarray:
+    """(T, 18) places -> (T, 30): hands, head and wrists as seen from the spine, and speeds."""
+    places = points.reshape(len(points), 6, 3)
+    seen = np.delete(places - places[:, 3:4], 3, axis=1).reshape(len(points), 15)
+    speeds = np.diff(seen, axis=0, prepend=seen[:1])
+    return np.concatenate([seen, speeds], axis=1)
+
+
+def _pieces(video: np.ndarray, labels: list[str]) -> list[tuple[np.ndarray, list[str]]]:
+    starts = range(0, max(1, len(video) - GESTURE_PIECE // 2), GESTURE_PIECE // 2)
+    return [
+        (video[begin : begin + GESTURE_PIECE], labels[begin : begin + GESTURE_PIECE])
+        for begin in starts
+    ]
+
+
+def activity(seed: int) -> Result:
+    """What a person does at each moment of 3 to 11 minutes, for users who were never seen."""
+    path = corpora() / "series" / "hapt_activity" / "hapt_12.5hz.csv.gz"
+    table = read_series(path, id="seq", time="t", label="label", ignore=["user", "split"])
+    about = read_table(path, ["seq", "user", "split"])
+    split_of = dict(zip(about["seq"], about["split"], strict=True))
+    user_of = dict(zip(about["seq"], about["user"], strict=True))
+    parts: dict[str, list[tuple[np.ndarray, list[Any]]]] = {"train": [], "val": [], "test": []}
+    held_out = sorted({user_of[name] for name in table.ids if split_of[name] == "train"})[::7]
+    for name, series, labels in zip(table.ids, table.series, table.labels, strict=True):
+        split = "val" if user_of[name] in held_out else split_of[name]
+        parts[split].append((series, [None if label == "0" else label for label in labels]))
+    return _compared(ACTIVITY_SETTINGS, parts["train"], parts["val"], parts["test"], seed)
+
+
+def _compared(
+    settings: dict[str, Any],
+    train: Sequence[tuple[np.ndarray, list[Any]]],
+    valid: Sequence[tuple[np.ndarray, list[Any]]],
+    test: Sequence[tuple[np.ndarray, list[Any]]],
+    seed: int,
+    *,
+    as_they_come: Sequence[tuple[np.ndarray, list[Any]]] | None = None,
+) -> Result:
+    """Beside the feed-forward contrast, logistic regression on single steps, and the majority."""
+    steps, truth = _flat(test)
+    found = {}
+    for name, cell in (("rnnkit", settings["cell"]), ("feed-forward", "none")):
+        model = SequenceTagger(**{**settings, "cell": cell, "random_state": seed, "verbose": 1})
+        began = time.perf_counter()
+        model.fit(*_columns(train), validation=_columns(valid))
+        minutes = (time.perf_counter() - began) / 60
+        said = np.concatenate([np.array(row) for row in model.predict(_columns(test)[0])])
+        found[name] = {
+            **_scores(truth, said[_labeled(test)]),
+            "training minutes": minutes,
+            "parameters": model.num_parameters_,
+        }
+    known, labels = _flat(as_they_come or train)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(known, labels)
+    found["logistic regression"] = _scores(truth, linear.predict(steps))
+    values, counts = np.unique(labels, return_counts=True)
+    found["majority"] = _scores(truth, np.full(len(truth), values[counts.argmax()]))
+    return Result(found.pop("rnnkit"), found, {**settings, "random_state": seed})
+
+
+def _columns(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> tuple[list[Any], list[Any]]:
+    return [series for series, _ in examples], [labels for _, labels in examples]
+
+
+def _labeled(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> np.ndarray:
+    return np.array([label is not None for _, labels in examples for label in labels])
+
+
+def _flat(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> tuple[np.ndarray, np.ndarray]:
+    """(N, F) the steps that have a label, and (N,) the labels."""
+    chosen = _labeled(examples)
+    labels = [label for _, row in examples for label in row if label is not None]
+    return np.concatenate([series for series, _ in examples])[chosen], np.array(labels)
+
+
+def _scores(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    return {
+        "test accuracy": 100 * float((truth == said).mean()),
+        "macro-F1": 100 * float(f1_score(truth, said, average="macro", zero_division=0)),
+    }
