@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -23,10 +24,19 @@ def load(name):
     return module
 
 
+def example(name):
+    yield load(name)
+    del sys.modules[name]
+
+
 @pytest.fixture(scope="module")
 def two_limits():
-    yield load("two_limits")
-    del sys.modules["two_limits"]
+    yield from example("two_limits")
+
+
+@pytest.fixture(scope="module")
+def tagging():
+    yield from example("tagging")
 
 
 def test_the_two_limits_are_drawn_and_put_into_their_pages(two_limits, tmp_path, monkeypatch):
@@ -76,6 +86,21 @@ def test_what_is_to_be_copied_stands_at_the_beginning(two_limits):
     assert (x[11].argmax(dim=-1) == 9).all()  # the sign, one step before the first answer
 
 
+def test_the_series_example_tells_what_memory_buys(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["series", "--quick"])
+    runpy.run_path(str(ROOT / "examples/series.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [
+        "cell=none",
+        "cell=gru",
+        "nothing",
+        "learnt",
+        "one",
+    ]
+    # What is said one step at a time is what is said of the whole.
+    assert abs(float(lines[-1].split()[-1]) - float(lines[-2].split()[-1])) < 0.2
+
+
 def test_the_language_model_learns_a_file_and_writes_on(tmp_path, monkeypatch, capsys):
     (tmp_path / "text.txt").write_text("하나 둘 셋\n" * 60, encoding="utf-8")
     arguments = [str(tmp_path / "text.txt"), "--prompt", "하나", "--quick"]
@@ -85,3 +110,72 @@ def test_the_language_model_learns_a_file_and_writes_on(tmp_path, monkeypatch, c
     shown = capsys.readouterr().out
     assert shown.count("perplexity") == 2
     assert shown.count("\n하나") >= 3
+
+
+# -- tagging ------------------------------------------------------------------------------------
+
+
+def test_every_tagger_is_compared_on_words_that_were_never_seen(tagging, monkeypatch, capsys):
+    train, test = tagging.made_up(30, 0), tagging.made_up(20, 1)
+    known, new = ({word for words in part[0] for word in words} for part in (train, test))
+    assert len(new - known) > 0.95 * len(new)
+    monkeypatch.setattr(sys, "argv", ["tagging", "--quick"])
+    tagging.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip(" %.0123456789") for line in lines] == list(tagging.MODELS)
+
+
+def test_the_taggers_can_be_compared_on_files_of_ones_own(tagging, tmp_path, monkeypatch, capsys):
+    rows = [
+        "\t".join([str(i), word, "_", tag, *["_"] * 6])
+        for i, (word, tag) in enumerate([("dogs", "NOUN"), ("bark", "VERB")], 1)
+    ]
+    path = tmp_path / "tiny.conllu"
+    path.write_text("\n".join([*rows, "", ""]) * 4)
+    monkeypatch.setattr(sys, "argv", ["tagging", "--quick", str(path), str(path)])
+    tagging.main()
+    assert len(capsys.readouterr().out.splitlines()) == len(tagging.MODELS)
+    monkeypatch.setattr(sys, "argv", ["tagging", str(path)])
+    with pytest.raises(SystemExit):
+        tagging.main()
+
+
+# -- translation --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def translation():
+    yield from example("translation")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no font has Hangul
+def test_the_numbers_example_runs_and_draws_where_it_looks(
+    translation, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["translation", "--quick", "--out", str(tmp_path)])
+    translation.main()
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in translation.MODELS)
+    assert printed.count("->") == 3
+    assert (tmp_path / "alignment.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "korean"),
+    [
+        (0, "zero", "영"),
+        (10, "ten", "십"),
+        (42, "forty-two", "사십이"),
+        (101, "one hundred one", "백일"),
+        (10_000, "ten thousand", "만"),
+        (10_010, "ten thousand ten", "만 십"),
+        (110_000, "one hundred ten thousand", "십일만"),
+        (
+            999_999,
+            "nine hundred ninety-nine thousand nine hundred ninety-nine",
+            "구십구만 구천구백구십구",
+        ),
+    ],
+)
+def test_numbers_are_read_as_in_both_languages(translation, number, english, korean):
+    assert (translation.english(number), translation.korean(number)) == (english, korean)

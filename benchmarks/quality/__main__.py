@@ -7,13 +7,28 @@ import time
 from collections.abc import Callable
 
 from benchmarks import report
-from benchmarks.quality import classification, language, tagging, translation
+from benchmarks.quality import (
+    classification,
+    language,
+    remembering,
+    series,
+    tagging,
+    translation,
+)
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "translate-samples": translation.translate_samples,
+    "translate-multi30k": translation.translate_multi30k,
+    "translate-en-ko": translation.translate_en_ko,
     "tag-ewt": tagging.tag_ewt,
+    "tag-ko-gsd": tagging.tag_ko_gsd,
     "classify-nsmc": classification.classify_nsmc,
+    "series": series.series,
+    "bankruptcy": series.bankruptcy,
+    "stocks": series.stocks,
+    "adding": remembering.adding,
+    "smnist": remembering.smnist,
     "lm-ptb": language.lm_ptb,
     "lm-shakespeare": language.lm_shakespeare,
 }

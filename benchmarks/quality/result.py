@@ -28,7 +28,10 @@ class Result:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    # Shares and correlations differ in the third digit, percentages in the second.
+    return f"{value:.4f}" if abs(value) <= 1 else f"{value:.2f}"
 
 
 def corpora() -> Path:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rnnkit.tasks import (
         LanguageModel,
         SequenceClassifier,
+        SequenceRegressor,
         SequenceTagger,
         Translation,
         Translator,
@@ -19,6 +20,7 @@ __all__ = [
     "LanguageModel",
     "RnnkitError",
     "SequenceClassifier",
+    "SequenceRegressor",
     "SequenceTagger",
     "Translation",
     "Translator",
@@ -35,6 +37,7 @@ _HOMES = {
     "LanguageModel": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
+    "SequenceRegressor": "rnnkit.tasks",
     "SequenceTagger": "rnnkit.tasks",
     "Translation": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",

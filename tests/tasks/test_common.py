@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from rnnkit import SequenceClassifier, SequenceTagger, Translator
+from rnnkit import SequenceClassifier, SequenceRegressor, SequenceTagger, Translator
 from tests.checks import CHECKS, Case
 
 SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 8, "lr": 0.02, "random_state": 3}
@@ -41,12 +41,54 @@ def parts_of_speech() -> Case:
     return Case("parts of speech", model, X, y, 0.95, [[], ["unseen"], ["고양이", "sleep"], [""]])
 
 
+def phrases() -> Case:
+    """The next label is known from the one before better than from the word."""
+    generator = np.random.default_rng(0)
+    X, y = [], []
+    for begin in range(2):
+        for length in range(1, 13):
+            y.append(["BI"[(begin + step) % 2] for step in range(length)])
+            X.append([str(generator.choice(["um", "eh"])) for _ in range(length)])
+            X[-1][0] = y[-1][0]
+    model = SequenceTagger(
+        crf=True,
+        affixes=2,
+        max_epochs=10,
+        validation_fraction=0,
+        character_size=8,
+        character_hidden_size=8,
+        num_layers=1,
+        dropout=0,
+        **SMALL,
+    )
+    return Case("phrases", model, X, y, 0.95, [[], ["unseen"], ["eh"] * 30, [""]])
+
+
 def moments() -> Case:
     generator = np.random.default_rng(0)
     X = [generator.normal(size=(n, 2)) for n in range(3, 33)]
     y = [(np.cumsum(x[:, 0]) > 0).astype(int).tolist() for x in X]
     model = SequenceTagger(max_epochs=25, validation_fraction=0, num_layers=1, dropout=0, **SMALL)
     return Case("moments", model, X, y, 0.85, [np.zeros((1, 2)), np.ones((60, 2))])
+
+
+def means() -> Case:
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=n) for n in range(3, 43)]
+    y = [float(np.mean(x)) for x in X]
+    model = SequenceRegressor(max_epochs=40, validation_fraction=0, **{**SMALL, "lr": 0.01})
+    return Case("means", model, X, y, 0.9, [np.array([3.0]), np.array([0.0, np.nan, 1.0])])
+
+
+def running_sums() -> Case:
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(24, 2)) for _ in range(16)]
+    y = [np.cumsum(x[:, 0]) for x in X]
+    model = SequenceRegressor(
+        output="step", max_epochs=40, validation_fraction=0, **{**SMALL, "lr": 0.01}
+    )
+    unseen = [np.zeros((1, 2)), np.ones((40, 2))]
+    return Case("running sums", model, X, y, 0.9, unseen, y_is_needed=False)
 
 
 def numerals() -> Case:
@@ -59,7 +101,26 @@ def numerals() -> Case:
     return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
 
 
-CASES = [reviews(), rising(), parts_of_speech(), moments(), numerals()]
+def subwords() -> Case:
+    case = numerals()
+    levels = {"source_level": "subword", "target_level": "subword", "subwords": 300}
+    # The softmax is over more than 256 bytes too, which takes a larger network than letters do.
+    sizes = {"embedding_size": 48, "hidden_size": 48, "lr": 0.01, "label_smoothing": 0}
+    model = clone(case.estimator).set_params(**levels, **sizes, attention="additive")
+    return Case("subwords", model, case.X, case.y, 0.9, [*case.unseen, "🐟 \ud800"])
+
+
+CASES = [
+    reviews(),
+    rising(),
+    parts_of_speech(),
+    phrases(),
+    moments(),
+    means(),
+    running_sums(),
+    numerals(),
+    subwords(),
+]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ CASES = {
         [0, 1, 1],
     ),
     "tagger": (SequenceTagger(**SMALL), SENTENCES, TAGS),
+    "phrases": (SequenceTagger(**SMALL, crf=True, affixes=1), SENTENCES, TAGS),
     "translator": (Translator(**SMALL, validation_fraction=0), ENGLISH, KOREAN),
     "by words": (
         Translator(**SMALL, validation_fraction=0, source_level="word", input_feeding=False),

@@ -135,7 +135,7 @@ def test_options_that_do_not_go_together_are_refused():
 
 def test_words_ignore_case_and_characters_keep_it():
     vectorizer = WordVectorizer().fit([["Dog", "dog", "cat"]])
-    assert vectorizer.transform([["DOG", "cow"]])[0].tolist() == [2, 1]
+    assert vectorizer.transform([["DOG", "cow"]])[0].tolist() == [[2], [1]]
     upper, lower = vectorizer.spell("Dog"), vectorizer.spell("dog")
     assert upper[0] != lower[0]
     assert upper[1:].tolist() == lower[1:].tolist()
@@ -148,7 +148,7 @@ def test_word_vectorizer_comes_back_from_its_json():
     again = WordVectorizer.from_config(json.loads(json.dumps(vectorizer.get_config())))
     assert again.size == vectorizer.size == 3
     assert again.num_characters == vectorizer.num_characters
-    assert again.transform([["a", "b"]])[0].tolist() == [2, 1]
+    assert again.transform([["a", "b"]])[0].tolist() == [[2], [1]]
 
 
 # -- series and ids -----------------------------------------------------------------------------
@@ -227,3 +227,8 @@ def test_an_unknown_label_is_named_beside_the_known_ones():
 def test_labels_that_json_cannot_hold_are_refused():
     with pytest.raises(ArchiveError, match="only strings, numbers and booleans"):
         labels_to_json(np.array([b"a", b"b"]))
+
+
+def test_tokens_name_what_the_indices_stand_for():
+    vectorizer = TextVectorizer(level="char").fit(["aab"])
+    assert vectorizer.tokens([2, 3, 1, 0, 9]) == ["a", "b", "<oov>", "?", "?"]

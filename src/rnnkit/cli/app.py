@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rnnkit.cli import options as opt
 from rnnkit.cli.guard import GuardedGroup
-from rnnkit.cli.train_commands import train_app
+from rnnkit.cli.signature import with_options
+from rnnkit.cli.specs import SERIES, all_columns
+from rnnkit.cli.task_commands import compare_app, train_app
 
 __all__ = ["app", "main"]
 
@@ -24,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
+app.add_typer(compare_app, name="compare")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -55,7 +58,6 @@ def _common(
     pass
 
 
-@app.command()
 def predict(
     model: opt.Model,
     inputs: Annotated[
@@ -76,8 +78,9 @@ def predict(
     n_best: Annotated[int, typer.Option(min=1, help="Translations of each text.")] = 1,
     beam_size: opt.BeamSize = None,
     as_json: opt.Json = False,
+    **columns: Any,
 ) -> None:
-    """Classify, tag or translate texts with a saved model."""
+    """Classify, tag or translate texts, classify or forecast series, with a saved model."""
     from rnnkit.cli import predicting
 
     if not inputs and sys.stdin.isatty():
@@ -90,39 +93,23 @@ def predict(
         n_best=n_best,
         beam_size=beam_size,
         as_json=as_json,
+        columns=columns,
     )
 
 
-@app.command()
 def evaluate(
     model: opt.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="File with the right answers.")],
-    text: opt.Text = None,
-    label: opt.Label = None,
-    form: opt.Form = None,
-    tag: opt.Tag = None,
-    source: opt.Source = None,
-    target: opt.Target = None,
-    target_file: opt.TargetFile = None,
     beam_size: opt.BeamSize = None,
     as_json: opt.Json = False,
+    **columns: Any,
 ) -> None:
     """Score a saved model on a file."""
     from rnnkit.cli import evaluating
 
-    columns = {
-        "text": text,
-        "label": label,
-        "form": form,
-        "tag": tag,
-        "source": source,
-        "target": target,
-        "target_file": target_file,
-    }
     evaluating.evaluate(model, data, columns, beam_size=beam_size, as_json=as_json)
 
 
-@app.command()
 def diagnose(
     model: opt.Model,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="File with examples to look at.")],
@@ -138,30 +125,20 @@ def diagnose(
             help="A truncation to audit, such as truncated(50, 100); may be repeated.",
         ),
     ] = None,
-    text: opt.Text = None,
-    label: opt.Label = None,
-    form: opt.Form = None,
-    tag: opt.Tag = None,
-    source: opt.Source = None,
-    target: opt.Target = None,
-    target_file: opt.TargetFile = None,
     as_json: opt.Json = False,
+    **columns: Any,
 ) -> None:
     """Show where a saved model's gradients vanish, what truncation costs, what states hold."""
     from rnnkit.cli import diagnosing
 
-    columns = {
-        "text": text,
-        "label": label,
-        "form": form,
-        "tag": tag,
-        "source": source,
-        "target": target,
-        "target_file": target_file,
-    }
     diagnosing.diagnose(
         model, data, columns, out=out, examples=examples, policies=policies, as_json=as_json
     )
+
+
+app.command()(with_options(predict, SERIES))
+app.command()(with_options(evaluate, all_columns()))
+app.command()(with_options(diagnose, all_columns()))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rnnkit.data import Table
 from rnnkit.errors import DataError, OptionError
 
 __all__ = [
+    "READERS",
     "TABLE_SUFFIXES",
     "Dataset",
     "check_known",
@@ -26,14 +27,15 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples X and targets y, the line of the file that each begins on, and how many rows were
-    left out because they were empty."""
+    """Examples X and targets y (None: X holds them), the line of the file that each begins on, how
+    many rows were left out because they were empty, and what the examples are called."""
 
     X: list[Any]
-    y: list[Any]
+    y: list[Any] | None
     lines: list[int]
     path: Path
     skipped: int = 0
+    names: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -73,7 +75,7 @@ def read_tags(path: Path, *, form: str | None, tag: str | None) -> Dataset:
 
 
 def read_translations(
-    path: Path, *, source: str | None, target: str | None, target_file: Path | None
+    path: Path, *, source: str | None, target: str | None, target_file: Path | None = None
 ) -> Dataset:
     """Sources and targets from two columns, or from two files line by line."""
     if (source is None) != (target is None):
@@ -86,13 +88,67 @@ def read_translations(
     return Dataset(pairs.sources, pairs.targets, pairs.lines, pairs.path, pairs.skipped)
 
 
+def read_labeled_series(path: Path, *, label: str | None, **columns: Any) -> Dataset:
+    """Series and the label (as a string) that each has in all rows, or at the end of a .ts line."""
+    if suffix_of(path) == ".ts":
+        _check_no_columns(path, label=label, **columns)
+        found = data.read_ts(path)
+        if not found.labels:
+            raise DataError("the file has no labels (@classLabel true).", path=path)
+        return Dataset(found.series, list(map(str, found.labels)), found.lines, found.path)
+    table = _read_table_of_series(path, label=label or "label", **columns)
+    for line, labels in zip(table.lines, table.labels, strict=True):
+        if len(set(labels)) > 1:
+            raise DataError(
+                f"a series has one label, but this one has {sorted(set(map(str, labels)))}. For "
+                f"a label at every step use Python: SequenceTagger.",
+                path=path,
+                line=line,
+                column=label or "label",
+            )
+    last = [str(one) for one in table.last_labels()]
+    return Dataset(table.series, last, table.lines, table.path, names=table.ids)
+
+
+def read_unlabeled_series(path: Path, **columns: Any) -> Dataset:
+    """Series alone."""
+    if suffix_of(path) == ".ts":
+        _check_no_columns(path, **columns)
+        found = data.read_ts(path)
+        return Dataset(found.series, None, found.lines, found.path)
+    table = _read_table_of_series(path, label=None, **columns)
+    return Dataset(table.series, None, table.lines, table.path, names=table.ids)
+
+
+def _check_no_columns(path: Path, **columns: Any) -> None:
+    for name, value in columns.items():
+        if value:
+            raise OptionError(f"--{name} is for tables, but {path} is a .ts file: leave it out.")
+
+
+def _read_table_of_series(
+    path: Path,
+    *,
+    id: str | None,  # noqa: A002 - the option's name
+    time: str | None,
+    features: list[str] | None,
+    ignore: list[str] | None,
+    label: str | None,
+) -> data.SeriesTable:
+    if id is None:
+        raise OptionError("--id is needed: the column that says whose step each row is.")
+    return data.read_series(
+        path, id=id, time=time, label=label, features=features or None, ignore=ignore or ()
+    )
+
+
 def check_known(dataset: Dataset, known: Sequence[str], label_of: Callable[[Any], Any]) -> None:
     """Refuse a label that training has not seen, and say where it is.
 
     label_of: an element of y -> its labels, in order.
     """
     seen = set(known)
-    for line, target in zip(dataset.lines, dataset.y, strict=True):
+    for line, target in zip(dataset.lines, dataset.y or [], strict=True):
         for place, label in enumerate(label_of(target), start=1):
             if label not in seen:
                 token = f" (token {place} of the sentence)" if isinstance(target, list) else ""
@@ -156,3 +212,12 @@ def _place(name: str | None, option: str) -> int | None:
             f"--{option} {name!r}: only CoNLL-U files (.conllu) have named columns; here it is a "
             f"place, 0 for the first column and -1 for the last."
         ) from None
+
+
+READERS: dict[str, Callable[..., Dataset]] = {
+    "classify": read_classes,
+    "tag": read_tags,
+    "translate": read_translations,
+    "series": read_labeled_series,
+    "forecast": read_unlabeled_series,
+}

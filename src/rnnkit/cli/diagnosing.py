@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from rnnkit import __version__
-from rnnkit.cli.evaluating import check_labels, read_for, task_of
+from rnnkit.cli.evaluating import check_labels, read_for
 from rnnkit.cli.output import print_json, print_line
-from rnnkit.cli.predicting import load_for_text
-from rnnkit.cli.training import check_writable
+from rnnkit.cli.training import check_writable, task_of
 from rnnkit.diagnose import (
     GradientFlow,
     LayerFlow,
@@ -24,7 +23,7 @@ from rnnkit.diagnose import (
     truncation_audit,
 )
 from rnnkit.errors import InputError
-from rnnkit.ship import Section, page, write_page
+from rnnkit.ship import Section, load, page, write_page
 
 __all__ = ["diagnose"]
 
@@ -52,7 +51,7 @@ def diagnose(
 ) -> None:
     """Look at a model on some examples of a file, print what is found, and write the page."""
     check_writable(out, what="report", example="report.html")
-    model = load_for_text(path)
+    model = load(path)
     dataset = read_for(model, data, columns)
     check_labels(model, dataset)
     if getattr(model, "cell", None) == "none":
@@ -61,12 +60,13 @@ def diagnose(
             f"through time that could be looked at."
         )
     chosen = _spread(len(dataset), examples)
-    X, y = [dataset.X[i] for i in chosen], [dataset.y[i] for i in chosen]
+    X = [dataset.X[i] for i in chosen]
+    y = None if dataset.y is None else [dataset.y[i] for i in chosen]
     found = Findings(
         gradient_flow(model, (X, y)),
         truncation_audit(model, (X, y), policies),
         trace(model, X[0]),
-        X[0] if isinstance(X[0], str) else " ".join(X[0]),
+        X[0] if isinstance(X[0], str) else " ".join(map(str, X[0])),
         model.history_.to_dict()["epochs"] if hasattr(model, "history_") else [],
     )
     facts = {

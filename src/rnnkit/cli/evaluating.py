@@ -6,30 +6,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sklearn.metrics import f1_score, precision_recall_fscore_support
-
-from rnnkit.cli.datasets import (
-    Dataset,
-    check_known,
-    read_classes,
-    read_tags,
-    read_translations,
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+    roc_auc_score,
 )
+
+from rnnkit.cli.datasets import READERS, Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table
-from rnnkit.cli.predicting import load_for_text
-from rnnkit.cli.training import ESTIMATORS, labels_of
+from rnnkit.cli.specs import own_columns
+from rnnkit.cli.training import labels_of, task_of
 from rnnkit.errors import OptionError
-from rnnkit.tasks import SequenceEstimator, Translator
+from rnnkit.ship import load
+from rnnkit.tasks import (
+    SequenceClassifier,
+    SequenceEstimator,
+    SequenceRegressor,
+    Translator,
+)
+from rnnkit.tasks.forecasts import NaiveForecast, score_forecasts
 from rnnkit.tasks.scoring import score_translations
 
-__all__ = ["check_labels", "evaluate", "read_for", "task_of"]
-
-# Which options say where the data are, for each task.
-COLUMNS = {
-    "classify": ("text", "label"),
-    "tag": ("form", "tag"),
-    "translate": ("source", "target", "target_file"),
-}
+__all__ = ["check_labels", "evaluate", "read_for"]
 
 
 def evaluate(
@@ -39,15 +39,16 @@ def evaluate(
 
     options: the columns, as `train` takes them; those of other tasks must be None.
     """
-    model = load_for_text(path)
+    model = load(path)
     task, dataset = task_of(model), read_for(model, data, options)
     if beam_size is not None and task != "translate":
         raise OptionError("--beam-size is for models that translate.")
-    scores = (
-        _translation_scores(model, dataset, beam_size)
-        if isinstance(model, Translator)
-        else _label_scores(model, dataset, task)
-    )
+    if isinstance(model, Translator):
+        scores = _translation_scores(model, dataset, beam_size)
+    elif isinstance(model, SequenceRegressor):
+        scores = _forecast_scores(model, dataset)
+    else:
+        scores = _label_scores(model, dataset, task)
     report = {"examples": len(dataset), "skipped": dataset.skipped, **scores}
     if as_json:
         print_json({"model": str(path), "data": str(data), **report})
@@ -55,29 +56,13 @@ def evaluate(
         _print_report(report)
 
 
-def task_of(model: SequenceEstimator) -> str:
-    """The name of the command that trains such a model."""
-    return next(name for name, kind in ESTIMATORS.items() if isinstance(model, kind))
-
-
 def read_for(model: SequenceEstimator, data: Path, options: dict[str, Any]) -> Dataset:
-    """Examples of the kind that the model was trained on."""
+    """Examples of the kind that the model was trained on.
+
+    options: of all tasks; those of others must not have been given.
+    """
     task = task_of(model)
-    for name, value in options.items():
-        if value is not None and name not in COLUMNS[task]:
-            wanted = ", ".join(f"--{column.replace('_', '-')}" for column in COLUMNS[task])
-            raise OptionError(
-                f"--{name.replace('_', '-')} does not fit a {ESTIMATORS[task].__name__}, which "
-                f"takes {wanted}."
-            )
-    chosen = {name: options[name] for name in COLUMNS[task]}
-    readers: dict[str, Any] = {
-        "classify": read_classes,
-        "tag": read_tags,
-        "translate": read_translations,
-    }
-    dataset: Dataset = readers[task](data, **chosen)
-    return dataset
+    return READERS[task](data, **own_columns(task, options))
 
 
 def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
@@ -85,20 +70,45 @@ def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
     guesses = model.predict(dataset.X)
     if task == "tag":
         guesses = [label for row in guesses for label in row]
-    guesses = [str(label) for label in (guesses if task == "tag" else guesses.tolist())]
-    labels = [label for target in dataset.y for label in labels_of(task)(target)]
+    guesses = [str(label) for label in guesses]
+    labels = [label for target in dataset.y or [] for label in labels_of(task)(target)]
     right = sum(guess == label for guess, label in zip(guesses, labels, strict=True))
     return {
         "labels": len(labels),
         "accuracy": right / len(labels),
         "macro_f1": float(f1_score(labels, guesses, average="macro", zero_division=0)),
+        "mcc": float(matthews_corrcoef(labels, guesses)),
+        **_ranking_scores(model, dataset, names),
         "per_label": _per_label(labels, guesses, names),
     }
 
 
+def _ranking_scores(model: Any, dataset: Dataset, names: list[str]) -> dict[str, float]:
+    """Of two classes: how well the probability of the second one sorts the examples."""
+    if (
+        not isinstance(model, SequenceClassifier)
+        or len(names) != 2
+        or len(set(dataset.y or [])) < 2
+    ):
+        return {}
+    truth = [label == names[1] for label in dataset.y or []]
+    chances = model.predict_proba(dataset.X)[:, 1]
+    return {
+        "roc_auc": float(roc_auc_score(truth, chances)),
+        "average_precision": float(average_precision_score(truth, chances)),
+    }
+
+
+def _forecast_scores(model: SequenceRegressor, dataset: Dataset) -> dict[str, Any]:
+    """Of the next step at every step, beside the forecast that nothing changes."""
+    found = score_forecasts(model.predict(dataset.X), dataset.X)
+    naive = score_forecasts(NaiveForecast().predict(dataset.X), dataset.X)
+    return {**asdict(found), "naive_mae": naive.mae, "naive_rmse": naive.rmse}
+
+
 def check_labels(model: Any, dataset: Dataset) -> list[str]:
-    """The model's labels, after a look whether the data have others; none of a translator."""
-    if isinstance(model, Translator):
+    """The model's labels, after a look whether the data have others; none where it has none."""
+    if labels_of(task_of(model)) is None:
         return []
     # As strings: a file has no other labels, whatever the model was trained with.
     names = [str(label) for label in model.classes_.tolist()]
@@ -120,7 +130,7 @@ def _translation_scores(
     model: Translator, dataset: Dataset, beam_size: int | None
 ) -> dict[str, Any]:
     found = model.translate(dataset.X, beam_size=beam_size)
-    scores = asdict(score_translations([best[0].text for best in found], dataset.y))
+    scores = asdict(score_translations([best[0].text for best in found], dataset.y or []))
     return {name: value for name, value in scores.items() if name != "count"}
 
 
@@ -133,10 +143,20 @@ def _print_report(report: dict[str, Any]) -> None:
         print_line(f"BLEU: {report['bleu']:.2f} ({report['bleu_signature']})")
         print_line(f"exact: {report['exact']:.2f} %")
         return
+    if "mae" in report:
+        print_line(f"steps: {report['steps']:,}")
+        for name in ("mae", "rmse"):
+            naive = report[f"naive_{name}"]
+            print_line(f"{name.upper()}: {report[name]:.6g} (nothing changes: {naive:.6g})")
+        return
     if report["labels"] != report["examples"]:
         print_line(f"tokens: {report['labels']:,}")
     print_line(f"accuracy: {report['accuracy']:.4f}")
     print_line(f"macro-F1: {report['macro_f1']:.4f}")
+    print_line(f"MCC: {report['mcc']:.4f}")
+    if "roc_auc" in report:
+        print_line(f"ROC-AUC: {report['roc_auc']:.4f}")
+        print_line(f"average precision: {report['average_precision']:.4f}")
     print_line("")
     rows = [
         [name, *(f"{row[key]:.4f}" for key in ("precision", "recall", "f1")), f"{row['support']:,}"]

@@ -17,13 +17,16 @@ __all__ = ["FAILURE", "USAGE", "GuardedGroup", "fail"]
 
 FAILURE, USAGE = 1, 2
 
+# The commands of which a user needs the first before the next.
+_FIRST = ("train", "predict", "evaluate", "compare")
+
 
 class GuardedGroup(TyperGroup):
     """Commands whose errors of use are told in one line; a bug keeps its traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of use: training comes first."""
-        return sorted(super().list_commands(ctx), key=lambda name: name != "train")
+        """In the order of use."""
+        return sorted(super().list_commands(ctx), key=_place)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and report what it raises."""
@@ -32,6 +35,10 @@ class GuardedGroup(TyperGroup):
             # A full disk or a closed pipe shows itself here at the latest.
             sys.stdout.flush()
         return result
+
+
+def _place(name: str) -> int:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
 def fail(message: str, code: int = FAILURE) -> typer.Exit:

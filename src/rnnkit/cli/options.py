@@ -21,6 +21,22 @@ Valid = Annotated[
     ),
 ]
 
+Test = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Test with this file, not a fifth of DATA.", rich_help_panel=DATA
+    ),
+]
+Cells = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cell",
+        metavar="CELL",
+        help="A cell to compare; may be repeated (default: none, rnn, gru, lstm).",
+        rich_help_panel=NETWORK,
+    ),
+]
+
 Text = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Texts (default: text).", rich_help_panel=DATA)
 ]
@@ -69,6 +85,36 @@ ValidTargetFile = Annotated[
     typer.Option(metavar="FILE", help="The same for --valid.", rich_help_panel=DATA),
 ]
 
+Id = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Whose step a row is, such as a firm.", rich_help_panel=DATA
+    ),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="When: numbers or dates (default: as it stands).",
+        rich_help_panel=DATA,
+    ),
+]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        metavar="COLUMN",
+        help="A column of numbers; may be repeated (default: all others).",
+        rich_help_panel=DATA,
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN", help="A column to leave out; may be repeated.", rich_help_panel=DATA
+    ),
+]
+
 Cell = Annotated[
     str | None,
     typer.Option(
@@ -113,6 +159,14 @@ Bptt = Annotated[
         metavar="TEXT",
         help="How far gradients go back: full, truncated(50, 100), checkpointed, "
         "randomtruncated(50).",
+        rich_help_panel=TRAINING,
+    ),
+]
+UpdateEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Steps of a series between two updates, the state carried.",
         rich_help_panel=TRAINING,
     ),
 ]

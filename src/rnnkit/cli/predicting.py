@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rnnkit import data
-from rnnkit.cli.datasets import TABLE_SUFFIXES, suffix_of
+from rnnkit.cli.datasets import TABLE_SUFFIXES, read_unlabeled_series, suffix_of
 from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import DataError, InputError, OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
 
-__all__ = ["load_for_text", "predict", "read_inputs"]
+__all__ = ["predict", "read_inputs"]
 
 CHUNK = 1000
 
@@ -31,10 +33,18 @@ def predict(
     n_best: int,
     beam_size: int | None,
     as_json: bool,
+    columns: dict[str, Any],
 ) -> None:
-    """Print one result for each text, in order, some texts at a time."""
-    model = load_for_text(path)
+    """Print one result for each text, in order, some texts at a time; or for each series.
+
+    columns: where in a table the series are.
+    """
+    model = load(path)
     _check_options(model, proba, n_best, beam_size, as_json)
+    if getattr(model, "kind_", "text") == "series":
+        _predict_series(model, inputs, columns, proba=proba, as_json=as_json)
+        return
+    _check_text(path, model, columns)
     if isinstance(model, Translator) and beam_size is None:
         beam_size = max(model.beam_size, n_best)
     texts = read_inputs(inputs, column=column, tagged=isinstance(model, SequenceTagger))
@@ -49,15 +59,45 @@ def predict(
         sys.stdout.flush()
 
 
-def load_for_text(path: Path) -> SequenceEstimator:
-    """The model in the file, if it reads texts."""
-    model = load(path)
+def _check_text(path: Path, model: SequenceEstimator, columns: dict[str, Any]) -> None:
     kind = getattr(model, "kind_", "text")
     if kind != "text":
         raise InputError(
-            f"{path}: this model reads {kind}, not texts. Use it from Python: rnnkit.load(...)."
+            f"{path}: this model reads {kind}, which no command does. Use it from Python: "
+            f"rnnkit.load(...)."
         )
-    return model
+    for name, value in columns.items():
+        if value:
+            raise OptionError(f"--{name} is for models of series, and this one reads texts.")
+
+
+def _predict_series(
+    model: SequenceEstimator,
+    inputs: Sequence[str],
+    columns: dict[str, Any],
+    *,
+    proba: bool,
+    as_json: bool,
+) -> None:
+    """A line for each series of each file: its name, and the label or the next value."""
+    for given in inputs:
+        if given == "-":
+            raise InputError("a model of series reads files: give a table or a .ts file.")
+        dataset = read_unlabeled_series(Path(given), **columns)
+        names = dataset.names or [f"line {line}" for line in dataset.lines]
+        answers = (
+            _classes(model, dataset.X)
+            if isinstance(model, SequenceClassifier)
+            else [{"next": np.ravel(rows[-1]).tolist()} for rows in model.predict(dataset.X)]
+        )
+        for name, answer in zip(names, answers, strict=True):
+            if as_json:
+                shown = {k: v for k, v in answer.items() if proba or k != "probabilities"}
+                print_json({"id": name, **shown})
+            elif "next" in answer:
+                print_line(str(name), *(f"{value:.6g}" for value in answer["next"]))
+            else:
+                print_line(*_class_fields(answer, proba), str(name))
 
 
 def read_inputs(
@@ -153,7 +193,7 @@ def _answers(
     raise InputError(f"predict does not know how to show a {type(model).__name__}.")
 
 
-def _classes(model: SequenceClassifier, texts: list[Text]) -> list[dict[str, Any]]:
+def _classes(model: SequenceClassifier, texts: list[Any]) -> list[dict[str, Any]]:
     names = model.classes_.tolist()
     return [
         {
@@ -205,9 +245,7 @@ def _as_json(text: Text, answer: dict[str, Any], proba: bool) -> dict[str, Any]:
 def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:
     shown = text if isinstance(text, str) else " ".join(text)
     if "label" in answer:
-        each = [f"{name}={share:.4f}" for name, share in answer["probabilities"].items()]
-        figures = each if proba else [f"{answer['probability']:.4f}"]
-        print_line(str(answer["label"]), *figures, shown)
+        print_line(*_class_fields(answer, proba), shown)
     elif "tags" in answer:
         pairs = zip(answer["tokens"], answer["tags"], strict=True)
         print_line(" ".join(f"{word}/{tag}" for word, tag in pairs))
@@ -215,3 +253,8 @@ def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:
         print_line("")
     for one in answer.get("translations", []):
         print_line(one["text"], f"{one['probability']:.4f}")
+
+
+def _class_fields(answer: dict[str, Any], proba: bool) -> list[str]:
+    each = [f"{name}={share:.4f}" for name, share in answer["probabilities"].items()]
+    return [str(answer["label"]), *(each if proba else [f"{answer['probability']:.4f}"])]

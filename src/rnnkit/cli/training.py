@@ -9,20 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnkit import tasks
 from rnnkit.cli.datasets import Dataset, check_known
 from rnnkit.cli.guard import FAILURE, fail
 from rnnkit.cli.output import human_size, print_json, print_line, say
-from rnnkit.errors import ArchiveError, DataError, OptionError, TrainingError
-from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
+from rnnkit.cli.specs import SPECS
+from rnnkit.errors import ArchiveError, DataError, InputError, OptionError, TrainingError
+from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceRegressor
 
-__all__ = ["ESTIMATORS", "Fitted", "check_writable", "fit", "labels_of", "save", "train"]
+__all__ = [
+    "FIXED",
+    "Fitted",
+    "check_writable",
+    "estimator_of",
+    "fit",
+    "labels_of",
+    "save",
+    "task_of",
+    "train",
+]
 
-ESTIMATORS: dict[str, type[SequenceEstimator]] = {
-    "classify": SequenceClassifier,
-    "tag": SequenceTagger,
-    "translate": Translator,
+# What a task's name says of the estimator's parameters.
+FIXED: dict[str, dict[str, Any]] = {
+    "series": {"inputs": "series"},
+    "forecast": {"inputs": "series", "output": "step"},
 }
-NOUNS = {"classify": "texts", "tag": "sentences", "translate": "pairs"}
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,13 @@ def train(
     if out.exists() and any(one is not None and out.samefile(one.path) for one in (dataset, valid)):
         raise OptionError(f"--out {out} is the data itself: give another name.")
     known = _check_labels(task, dataset)
-    if valid is not None and task != "translate":
+    if valid is not None and known:
         check_known(valid, known, labels_of(task))
     if not quiet:
-        say(dataset.describe(NOUNS[task]))
+        say(dataset.describe(SPECS[task].noun))
         if valid is not None:
-            say(valid.describe(f"{NOUNS[task]} to validate with"))
-    model = ESTIMATORS[task](**{"random_state": 0, "verbose": int(not quiet), **parameters})
+            say(valid.describe(f"{SPECS[task].noun} to validate with"))
+    model = estimator_of(task)(**{"random_state": 0, "verbose": int(not quiet), **parameters})
     fitted = fit(model, dataset, valid, out=out)
     size = save(fitted.model, out)
     report = _report(fitted, dataset, out, size)
@@ -66,8 +77,28 @@ def train(
         raise fail(f"interrupted: the best model so far is in {out}.", FAILURE)
 
 
+def estimator_of(task: str) -> type[SequenceEstimator]:
+    """The class that a task trains."""
+    estimator: type[SequenceEstimator] = getattr(tasks, SPECS[task].estimator)
+    return estimator
+
+
+def task_of(model: SequenceEstimator) -> str:
+    """The name of the command that trains such a model."""
+    if isinstance(model, SequenceClassifier) and model.kind_ == "series":
+        return "series"
+    if isinstance(model, SequenceRegressor) and not model.forecasts_:
+        raise InputError(
+            "this model answers with numbers that it was given for its series, which no command "
+            "reads. Use it from Python: rnnkit.load(...)."
+        )
+    return next(name for name in SPECS if type(model) is estimator_of(name))
+
+
 def labels_of(task: str) -> Any:
-    """What takes a target of the task apart into its labels."""
+    """What takes a target of the task apart into its labels; None where it has none."""
+    if task in ("translate", "forecast"):
+        return None
     return list if task == "tag" else lambda label: [label]
 
 
@@ -123,9 +154,9 @@ def _keep_best(model: SequenceEstimator, out: Path, error: TrainingError) -> Exc
 
 def _check_labels(task: str, dataset: Dataset) -> list[str]:
     """The sorted labels; fewer than two cannot be told apart."""
-    if task == "translate":
+    if labels_of(task) is None:
         return []
-    labels = sorted({label for target in dataset.y for label in labels_of(task)(target)})
+    labels = sorted({label for target in dataset.y or [] for label in labels_of(task)(target)})
     if len(labels) < 2:
         raise DataError(
             f"every label is {labels[0]!r}, but at least two different ones are needed to tell "
@@ -155,11 +186,16 @@ def _report(fitted: Fitted, dataset: Dataset, out: Path, size: int) -> dict[str,
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    if "valid_loss" in report:
+    if "valid_accuracy" in report:
         unit = "" if report["estimator"] == "SequenceClassifier" else "token "
         print_line(
             f"validation: {unit}accuracy {_figure(report['valid_accuracy'])}, "
             f"loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "
+            f"{report['epochs']})"
+        )
+    elif "valid_loss" in report:
+        print_line(
+            f"validation: loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "
             f"{report['epochs']})"
         )
     else:

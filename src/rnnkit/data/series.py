@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -177,28 +177,34 @@ def _number(table: Table, row: int, column: str, value: Any) -> float:
 
 
 def _times(table: Table, column: str) -> list[Any]:
-    """All as numbers, or all as moments."""
+    """All as numbers, or all as moments: what the first one is."""
     values = table[column]
-    for parse in (float, datetime.fromisoformat):
-        try:
-            return [parse(value) for value in values]
-        except (TypeError, ValueError):
-            continue
-    row, value = next((i, one) for i, one in enumerate(values) if not _is_time(one))
-    raise DataError(
-        f"a number or a date such as 2015-12-31 was expected, but this is {value!r:.40}.",
-        path=table.path,
-        line=table.lines[row],
-        column=column,
-    )
+    parse = _finite if _parsed(_finite, values[0]) is not None else datetime.fromisoformat
+    times = [_parsed(parse, value) for value in values]
+    for row, time in enumerate(times):
+        if time is None:
+            raise DataError(
+                f"a number or a date such as 2015-12-31 was expected, like those before it, but "
+                f"this is {values[row]!r:.40}.",
+                path=table.path,
+                line=table.lines[row],
+                column=column,
+            )
+    return times
 
 
-def _is_time(value: Any) -> bool:
+def _parsed(parse: Callable[[Any], Any], value: Any) -> Any:
     try:
-        datetime.fromisoformat(value)
+        return parse(value)
     except (TypeError, ValueError):
-        return False
-    return True
+        return None
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def _shown(given: Any, parsed: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sequences out of a model's next-token probabilities, over any `step` callable."""
+"""Sequences out of next-token probabilities, over any `step` callable; best paths of labels."""
 
 from rnnkit.decode.beam import beam
 from rnnkit.decode.hypothesis import Hypothesis
@@ -6,6 +6,7 @@ from rnnkit.decode.rollout import follow, greedy, sample
 from rnnkit.decode.sampling import Sampler
 from rnnkit.decode.state import reorder
 from rnnkit.decode.stepper import Step
+from rnnkit.decode.viterbi import viterbi
 
 __all__ = [
     "Hypothesis",
@@ -16,4 +17,5 @@ __all__ = [
     "greedy",
     "reorder",
     "sample",
+    "viterbi",
 ]

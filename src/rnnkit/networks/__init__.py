@@ -1,6 +1,7 @@
 """Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
 
 from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
+from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionDecoder",
     "CharacterEmbedding",
     "ClassifierNetwork",
+    "ConditionalRandomField",
     "DecoderState",
     "FixedWindow",
     "LanguageNetwork",

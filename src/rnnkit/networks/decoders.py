@@ -73,6 +73,11 @@ class AttentionDecoder(nn.Module):
 
     cell: "rnn", "rnn-relu", "gru", "lstm", or "none" (a window of `window` inputs, without input
     feeding).
+    scheduled_sampling: in training, the probability that an input token after the first is the one
+    that the network itself finds most probable after the tokens before, instead of the given one.
+    It may be set anew at any time. All steps are read twice, first without a gradient to see what
+    the network would say after the given tokens (Mihaylova & Martins 2019, "Scheduled Sampling for
+    Transformers"; Bengio et al. 2015 replace token after token).
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class AttentionDecoder(nn.Module):
         tied: bool = True,
         dropout: float = 0.0,
         window: int = 3,
+        scheduled_sampling: float = 0.0,
     ) -> None:
         super().__init__()
         check_option("cell", cell, [*STEP_CELLS, "none"])
@@ -108,6 +114,7 @@ class AttentionDecoder(nn.Module):
         if tied:
             self.output.weight = self.embedding.weight
         self.dropout = LockedDropout(dropout)
+        self.scheduled_sampling = scheduled_sampling
 
     def _cell(self, input_size: int, window: int) -> nn.Module:
         if self.cell == "none":
@@ -134,19 +141,49 @@ class AttentionDecoder(nn.Module):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """tokens: (R,) the last ones -> (R, V) log-probabilities of the next, new state."""
-        state = self._advance(self.embedding(tokens), state)
+        state, _ = self._advance(self.embedding(tokens), state)
         return torch.log_softmax(self.output(state.feed), dim=-1), state
 
     def forward(self, inputs: Packed, state: DecoderState) -> Tensor:
         """Teacher forcing: logits (N, V) after each input token.
 
         inputs: (N,) ids, the start token first in each; state: from `start`, its rows in the
-        sorted order of `inputs`.
+        sorted order of `inputs`. In training some tokens are the network's own, with
+        `scheduled_sampling`.
         """
+        if self.training and self.scheduled_sampling > 0.0:
+            inputs = self._with_own_tokens(inputs, state)
         embedded = self.dropout(inputs.with_data(self.embedding(inputs.data)))
-        run = self._run_feeding if self.input_feeding else self._run_at_once
-        logits: Tensor = self.output(self.dropout(run(embedded, state)).data)
+        logits: Tensor = self.output(self.dropout(self._run(embedded, state)).data)
         return logits
+
+    @torch.no_grad()
+    def align(self, inputs: Packed, state: DecoderState) -> Tensor:
+        """Where it looks, (N, S): the attention weights after each input token, as in `forward`.
+
+        Rows sum to 1, and are 0 past the end of their source.
+        """
+        rows = []
+        for tokens in torch.split(inputs.data, inputs.layout.batch_sizes.tolist()):
+            state = _first_rows(state, len(tokens))
+            state, weights = self._advance(self.embedding(tokens), state)
+            rows.append(weights)
+        return torch.cat(rows)
+
+    @torch.no_grad()
+    def _with_own_tokens(self, inputs: Packed, state: DecoderState) -> Packed:
+        """Inputs of which a share, drawn token by token, is what the network itself would say."""
+        embedded = inputs.with_data(self.embedding(inputs.data))
+        said = self.output(self._run(embedded, state).data).argmax(dim=-1)
+        before, inside = inputs.layout.shifted(-1)
+        drawn = torch.rand(len(inputs.data), device=inputs.data.device) < self.scheduled_sampling
+        return inputs.with_data(torch.where(inside & drawn, said[before], inputs.data))
+
+    def _run(self, embedded: Packed, state: DecoderState) -> Packed:
+        """Attentional vectors (N, E)."""
+        if self.input_feeding:
+            return self._run_feeding(embedded, state)
+        return self._run_at_once(embedded, state)
 
     def _run_feeding(self, embedded: Packed, state: DecoderState) -> Packed:
         """Attentional vectors (N, E), step by step: each needs the one before."""
@@ -157,7 +194,7 @@ class AttentionDecoder(nn.Module):
             now = state._replace(layers=before[0], feed=before[1])
             feeds = []
             for x in steps[begin:end]:
-                now = self._advance(x, _first_rows(now, len(x)))
+                now, _ = self._advance(x, _first_rows(now, len(x)))
                 feeds.append(now.feed)
             return torch.cat(feeds), (now.layers, now.feed)
 
@@ -181,15 +218,17 @@ class AttentionDecoder(nn.Module):
         context, _ = self.attention(queries, state.keys, state.memory, state.mask)
         return x.with_data(self._combine(x.layout.unpad(context.transpose(0, 1)), x.data))
 
-    def _advance(self, embedded: Tensor, state: DecoderState) -> DecoderState:
-        """One step. embedded: (R, E) -> the new state, whose feed is the attentional vector."""
+    def _advance(self, embedded: Tensor, state: DecoderState) -> tuple[DecoderState, Tensor]:
+        """One step. embedded: (R, E) -> the new state, whose feed is the attentional vector, and
+        the attention weights (R, S)."""
         x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
         layers = []
         for cell, before in zip(self.cells, state.layers, strict=True):
             x, after = self._run_cell(cell, x, before)
             layers.append(after)
-        context, _ = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
-        return state._replace(layers=tuple(layers), feed=self._combine(context.squeeze(1), x))
+        context, weights = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
+        feed = self._combine(context.squeeze(1), x)
+        return state._replace(layers=tuple(layers), feed=feed), weights.squeeze(1)
 
     def _combine(self, context: Tensor, hidden: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))

@@ -129,6 +129,6 @@ class WordEmbedding(nn.Module):
         self.embedding_size = words.embedding_size + characters.embedding_size
 
     def forward(self, ids: Tensor, characters: Packed, spelling: Tensor) -> Tensor:
-        """ids: (N, 1); characters: the M distinct words; spelling: (N,) each row's word of them."""
+        """ids: (N, C); characters: the M distinct words; spelling: (N,) each row's word of them."""
         spelled = self.characters(characters).index_select(0, spelling)
         return torch.cat([self.words(ids), spelled], dim=-1)

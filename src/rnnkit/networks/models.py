@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
+from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
@@ -48,6 +49,8 @@ class TaggerNetwork(nn.Module):
     """Many to many, aligned: the logits of a label for each step.
 
     embedding: a WordEmbedding takes `characters` and `spelling` too; None for numbers.
+    crf: takes the logits as its emissions; None where each step's label is independent of the
+        others.
     """
 
     def __init__(
@@ -55,10 +58,13 @@ class TaggerNetwork(nn.Module):
         embedding: WordEmbedding | TokenEmbedding | None,
         encoder: RecurrentEncoder | WindowEncoder,
         num_classes: int,
+        *,
+        crf: ConditionalRandomField | None = None,
     ) -> None:
         super().__init__()
         self.embedding, self.encoder = embedding, encoder
         self.head = Linear(encoder.output_size, num_classes)
+        self.crf = crf
 
     def forward(
         self, x: Packed, characters: Packed | None = None, spelling: Tensor | None = None
@@ -125,6 +131,18 @@ class TranslatorNetwork(nn.Module):
         state = self.encode(source, characters, spelling, order=inputs.layout.order)
         logits: Tensor = self.decoder(inputs, state)
         return logits
+
+    def align(
+        self,
+        source: Packed,
+        characters: Packed | None = None,
+        spelling: Tensor | None = None,
+        *,
+        inputs: Packed,
+    ) -> Tensor:
+        """(N, S) attention weights after each of the packed target `inputs`."""
+        state = self.encode(source, characters, spelling, order=inputs.layout.order)
+        return self.decoder.align(inputs, state)
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
         """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""

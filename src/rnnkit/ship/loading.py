@@ -5,21 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rnnkit import archive
+from rnnkit import archive, tasks
 from rnnkit.errors import ArchiveError
-from rnnkit.tasks import (
-    LanguageModel,
-    SequenceClassifier,
-    SequenceEstimator,
-    SequenceTagger,
-    Translator,
-)
+from rnnkit.tasks import SequenceEstimator
 
 __all__ = ["ESTIMATORS", "load"]
 
 ESTIMATORS: dict[str, type[SequenceEstimator]] = {
-    estimator.__name__: estimator
-    for estimator in (LanguageModel, SequenceClassifier, SequenceTagger, Translator)
+    name: estimator
+    for name in tasks.__all__
+    if issubclass(estimator := getattr(tasks, name), SequenceEstimator)
+    and estimator is not SequenceEstimator
 }
 
 

@@ -3,6 +3,7 @@
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.classifier import SequenceClassifier
 from rnnkit.tasks.language_model import LanguageModel
+from rnnkit.tasks.regressor import SequenceRegressor
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
@@ -10,6 +11,7 @@ __all__ = [
     "LanguageModel",
     "SequenceClassifier",
     "SequenceEstimator",
+    "SequenceRegressor",
     "SequenceTagger",
     "Translation",
     "Translator",

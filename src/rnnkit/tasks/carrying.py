@@ -20,7 +20,10 @@ __all__ = ["Carry", "StepBatch", "WindowedBatches", "outputs_of"]
 
 @dataclass
 class Carry:
-    """The states of one batch of sequences, by the step before which they are."""
+    """The states of one batch of sequences, by the step before which they are.
+
+    A state stays where it was when its window is read again, to see where an error began.
+    """
 
     states: dict[int, Any] = field(default_factory=lambda: {0: None})
 
@@ -43,9 +46,12 @@ class StepBatch(NamedTuple):
     begin: int = 0
     end: int = 0
 
-    def windows(self, steps: int) -> Iterator[StepBatch]:
-        """So many steps of all sequences at a time."""
-        x, carry = self.source.x, Carry()
+    def windows(self, steps: int, carry: Carry | None = None) -> Iterator[StepBatch]:
+        """So many steps of all sequences at a time.
+
+        carry: the states that the sequences go on from; None: zeros.
+        """
+        x, carry = self.source.x, carry or Carry()
         for begin in range(0, x.layout.num_steps, steps):
             end = min(begin + steps, x.layout.num_steps)
             rows = slice(int(x.layout.starts[begin]), int(x.layout.starts[end]))

@@ -63,7 +63,7 @@ class SequenceReader(SequenceEstimator):
     embedding_size: int
     hidden_size: int
     num_layers: int
-    bidirectional: bool
+    bidirectional: Any
     pooling: str
     dropout: float
     recurrent_dropout: float
@@ -71,8 +71,15 @@ class SequenceReader(SequenceEstimator):
 
     callables: ClassVar[tuple[str, ...]] = ("analyzer",)
 
-    # Whether each step has an output of its own.
-    _each_step: bool = False
+    @property
+    def _each_step(self) -> bool:
+        """Whether each step has an output of its own."""
+        return False
+
+    @property
+    def _two_ways(self) -> bool:
+        """Whether sequences are read from both ends."""
+        return bool(self.bidirectional)
 
     @abstractmethod
     def _num_outputs(self) -> int:
@@ -135,7 +142,7 @@ class SequenceReader(SequenceEstimator):
             input_size,
             self.hidden_size,
             num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
+            bidirectional=self._two_ways,
             dropout=self.dropout,
             recurrent_dropout=self.recurrent_dropout,
             window=window,

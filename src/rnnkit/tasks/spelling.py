@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +13,7 @@ from rnnkit.networks import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.packed import Packed
 from rnnkit.vectorize import WordVectorizer
 
-__all__ = ["Sentences", "Sequences", "Source", "spelled"]
+__all__ = ["Sentences", "Sequences", "Source", "source_embedding", "spelled"]
 
 
 class Source(NamedTuple):
@@ -40,10 +40,10 @@ class Sequences:
 
 
 class Sentences(Sequences):
-    """Sentences as word ids and spellings."""
+    """Sentences as ids of words and affixes, and spellings."""
 
     def __init__(self, vectorizer: WordVectorizer, sentences: Sequence[Sequence[str]]) -> None:
-        super().__init__([row[:, None] for row in vectorizer.transform(sentences)])
+        super().__init__(vectorizer.transform(sentences))
         index: dict[str, int] = {}
         self._forms = [
             np.array([index.setdefault(word, len(index)) for word in sentence])
@@ -75,3 +75,33 @@ def spelled(
         vectorizer.num_characters, character_size, hidden_size, cell=cell, dropout=dropout / 4
     )
     return WordEmbedding(words, characters)
+
+
+def source_embedding(
+    source: Any,
+    embedding_size: int,
+    *,
+    rare_dropout: float,
+    character_size: int,
+    character_hidden_size: int,
+    cell: str,
+    dropout: float,
+) -> WordEmbedding | TokenEmbedding:
+    """The vectors of what a fitted vectorizer gives; words are spelled too."""
+    is_spelled = isinstance(source, WordVectorizer)
+    tokens = TokenEmbedding(
+        [source.size] if is_spelled else source.sizes,
+        embedding_size,
+        rare=source.rare(),
+        rare_dropout=rare_dropout,
+    )
+    if not is_spelled:
+        return tokens
+    return spelled(
+        tokens,
+        source,
+        character_size=character_size,
+        hidden_size=character_hidden_size,
+        cell=cell,
+        dropout=dropout,
+    )

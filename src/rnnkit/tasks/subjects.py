@@ -13,11 +13,9 @@ from rnnkit.bptt import Policy
 from rnnkit.cells import using_bptt
 from rnnkit.diagnose import Subject
 from rnnkit.packed import Layout
-from rnnkit.vectorize import IdVectorizer, TextVectorizer
+from rnnkit.vectorize import IdVectorizer, SubwordVectorizer, TextVectorizer
 
 __all__ = ["step_labels", "subject_of_examples"]
-
-UNKNOWN = "?"
 
 
 def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject:
@@ -65,9 +63,8 @@ def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject
 def step_labels(vectorizer: Any, sequence: Any) -> list[str]:
     """The tokens of a text as the vocabulary has them, ids, or the numbers of a series' steps."""
     (row,) = vectorizer.transform([sequence])
-    if isinstance(vectorizer, TextVectorizer):
-        known = vectorizer.tokenizer.index_word
-        return [str(known.get(int(index), UNKNOWN)) for index in row[:, 0]]
+    if isinstance(vectorizer, TextVectorizer | SubwordVectorizer):
+        return vectorizer.tokens(row[:, 0])
     if isinstance(vectorizer, IdVectorizer):
         return [str(int(index)) for index in row[:, 0]]
     return [str(step) for step in range(len(row))]

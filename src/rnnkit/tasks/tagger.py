@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,16 @@ from torch import Tensor, nn
 
 from rnnkit.batch import pack_like
 from rnnkit.bptt import Policy
-from rnnkit.errors import InputError
-from rnnkit.networks import TaggerNetwork, TokenEmbedding, WordEmbedding, build_encoder
-from rnnkit.packed import Layout
+from rnnkit.decode import viterbi
+from rnnkit.errors import InputError, OptionError
+from rnnkit.networks import (
+    ConditionalRandomField,
+    TaggerNetwork,
+    TokenEmbedding,
+    WordEmbedding,
+    build_encoder,
+)
+from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
 from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.objectives import CrossEntropy
@@ -53,7 +60,9 @@ class SequenceTagger(SequenceEstimator):
     """Give every step a label: the part of speech of each word, the state at each moment.
 
     p(k | t) = softmax(W h_t + b), h from a bidirectional recurrent network over word vectors, each
-    a learnt vector beside the last states of a character network (Plank et al. 2016).
+    a learnt vector beside the last states of a character network (Plank et al. 2016). With `crf`,
+    W h_t + b are the emissions of a conditional random field over the whole path of labels (Lample
+    et al. 2016, equation 1), and training minimizes its -log p(path), a mean over the steps.
 
     Parameters
     ----------
@@ -61,8 +70,11 @@ class SequenceTagger(SequenceEstimator):
         window of two steps to either side).
     inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
     lower, normalize, min_count : how words are counted; characters keep their case.
+    affixes : the longest prefix and suffix of a word, in characters, that has a vector of its own,
+        which is added to the word's; 0 for none.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
+    crf : whether labels depend on their neighbors'; not together with label_smoothing.
     scale, missing : for series. The others are those of `SequenceClassifier`.
 
     Attributes
@@ -75,6 +87,8 @@ class SequenceTagger(SequenceEstimator):
     [['N', 'V'], []]
     """
 
+    module_: TaggerNetwork
+
     def __init__(
         self,
         *,
@@ -86,12 +100,14 @@ class SequenceTagger(SequenceEstimator):
         scale: str = "standard",
         missing: str = "mask",
         embedding_size: int = 100,
+        affixes: int = 4,
         character_size: int = 32,
         character_hidden_size: int = 64,
         hidden_size: int = 160,
-        num_layers: int = 2,
+        num_layers: int = 1,
         bidirectional: bool = True,
-        dropout: float = 0.33,
+        crf: bool = False,
+        dropout: float = 0.5,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.5,
         init: str = "orthogonal",
@@ -121,11 +137,13 @@ class SequenceTagger(SequenceEstimator):
         self.scale = scale
         self.missing = missing
         self.embedding_size = embedding_size
+        self.affixes = affixes
         self.character_size = character_size
         self.character_hidden_size = character_hidden_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.crf = crf
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
@@ -149,24 +167,22 @@ class SequenceTagger(SequenceEstimator):
         self.verbose = verbose
 
     def predict(self, X: Any) -> list[list[Any]]:
-        """The most probable label of each step, a list for each sequence; none for padding."""
-        return [
-            self.classes_[probabilities.argmax(axis=1)].tolist()
-            for probabilities in self.predict_proba(X)
-        ]
+        """The most probable label of each step, a list for each sequence; none for padding.
+
+        With `crf`, the most probable path of labels (Viterbi).
+        """
+        check_is_fitted(self, "module_")
+        answers = self._answers(X, self._path, np.empty(0, dtype=np.int64))
+        return [self.classes_[labels].tolist() for labels in answers]
 
     def predict_proba(self, X: Any) -> list[np.ndarray]:
-        """Softmax over the labels, (T, K) for each sequence; rows sum to 1."""
+        """p(label | sequence) of each step, (T, K) for each sequence; rows sum to 1.
+
+        With `crf`, over all paths of labels (forward-backward), so that the best label of a step
+        need not be that of the best path.
+        """
         check_is_fitted(self, "module_")
-        sequences = self._inputs(X)
-        # An empty sentence has no step to label, and no network needs to run for it.
-        filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
-        results = [np.empty((0, len(self.classes_))) for _ in sequences]
-        if filled:
-            data = self._encode([sequences[i] for i in filled], None)
-            for i, rows in zip(filled, self._in_batches(data, self._answer), strict=True):
-                results[i] = rows.numpy()
-        return results
+        return self._answers(X, self._probabilities, np.empty((0, len(self.classes_))))
 
     def score(self, X: Any, y: Any) -> float:
         """Share of steps with the right label, padding left out."""
@@ -182,9 +198,42 @@ class SequenceTagger(SequenceEstimator):
             raise InputError("there is no step to score: every sequence is empty.")
         return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
-    def _answer(self, batch: TaggerBatch) -> list[Tensor]:
-        probabilities = torch.softmax(self.module_(*batch.source).double(), dim=-1)
-        return batch.source.x.with_data(probabilities).to_sequences()
+    def _answers(
+        self, X: Any, of: Callable[[Packed], Tensor], nothing: np.ndarray
+    ) -> list[np.ndarray]:
+        """What `of` makes of the emissions (N, K), sequence by sequence."""
+        sequences = self._inputs(X)
+        # An empty sentence has no step to label, and no network needs to run for it.
+        filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
+        results = [nothing for _ in sequences]
+
+        def answer(batch: TaggerBatch) -> list[Tensor]:
+            emissions = self._emissions(batch)
+            return emissions.with_data(of(emissions)).to_sequences()
+
+        if filled:
+            data = self._encode([sequences[i] for i in filled], None)
+            for i, rows in zip(filled, self._in_batches(data, answer), strict=True):
+                results[i] = rows.numpy()
+        return results
+
+    def _emissions(self, batch: TaggerBatch) -> Packed:
+        """(N, K) what the network says of each step alone, in float64."""
+        return batch.source.x.with_data(self.module_(*batch.source).double())
+
+    def _path(self, emissions: Packed) -> Tensor:
+        """(N,) the best label of each step."""
+        crf = self.module_.crf
+        if crf is None:
+            return emissions.data.argmax(dim=-1)
+        return viterbi(emissions, crf.transitions, crf.start, crf.end)
+
+    def _probabilities(self, emissions: Packed) -> Tensor:
+        """(N, K) the probability of each label at each step."""
+        crf = self.module_.crf
+        if crf is None:
+            return torch.softmax(emissions.data, dim=-1)
+        return crf.marginals(emissions)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -194,6 +243,16 @@ class SequenceTagger(SequenceEstimator):
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True
         return tags
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if not isinstance(self.crf, bool | np.bool_):
+            raise OptionError(f"crf={self.crf!r}, but True or False is expected.")
+        if self.crf and self.label_smoothing:
+            raise OptionError(
+                f"label_smoothing={self.label_smoothing} spreads the target of a step over all "
+                f"labels, but crf=True learns whole paths: use label_smoothing=0 or crf=False."
+            )
 
     # -- how it is made -------------------------------------------------------------------------
 
@@ -240,7 +299,12 @@ class SequenceTagger(SequenceEstimator):
             return SeriesVectorizer(scale=self.scale, missing=self.missing)
         if self.kind_ == "ids":
             return IdVectorizer()
-        return WordVectorizer(lower=self.lower, normalize=self.normalize, min_count=self.min_count)
+        return WordVectorizer(
+            lower=self.lower,
+            normalize=self.normalize,
+            min_count=self.min_count,
+            affixes=self.affixes,
+        )
 
     def _build(self) -> nn.Module:
         embedding = self._embedding()
@@ -255,14 +319,15 @@ class SequenceTagger(SequenceEstimator):
             recurrent_dropout=self.recurrent_dropout,
             window=WINDOW,
         )
-        return TaggerNetwork(embedding, encoder, len(self.classes_))
+        num_classes = len(self.classes_)
+        crf = ConditionalRandomField(num_classes) if self.crf else None
+        return TaggerNetwork(embedding, encoder, num_classes, crf=crf)
 
     def _embedding(self) -> WordEmbedding | TokenEmbedding | None:
         if self.kind_ == "series":
             return None
-        size = self.vectorizer_.size if self.kind_ == "text" else self.vectorizer_.sizes[0]
         words = TokenEmbedding(
-            [size],
+            self.vectorizer_.sizes,
             self.embedding_size,
             rare=self.vectorizer_.rare(),
             rare_dropout=self.rare_dropout,
@@ -296,15 +361,34 @@ class SequenceTagger(SequenceEstimator):
     def _sources(self, X: list[Any]) -> Sequences:
         if self._spells():
             return Sentences(self.vectorizer_, X)
-        rows = self.vectorizer_.transform(X)
-        return Sequences([row[:, None] for row in rows] if self.kind_ == "text" else rows)
+        return Sequences(self.vectorizer_.transform(X))
 
     def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
         flat = self._labels.encode(label for row in y for label in row)
         return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        return module(*batch.source), batch.targets, batch.source.x.layout.num_rows
+        logits = self._after_labels(module, module(*batch.source), batch)
+        return logits, batch.targets, len(logits)
+
+    def _after_labels(self, module: Any, emissions: Tensor, batch: TaggerBatch) -> Tensor:
+        """(N, K) logits of each step's label, with `crf` after the labels that are before it.
+
+        Either way their cross-entropy is -log p(labels | sequence), a mean over the steps.
+        """
+        if module.crf is None:
+            return emissions
+        logits: Tensor = module.crf(batch.source.x.with_data(emissions), batch.targets)
+        return logits
+
+    def _figures(self, batch: Any) -> dict[str, Tensor]:
+        emissions = self._emissions(batch)
+        logits = self._after_labels(self.module_, emissions.data, batch)
+        right = self._path(emissions) == batch.targets  # which no label was given for
+        return {
+            **self._objective().figures(logits, batch.targets),
+            "valid_accuracy": right.double(),
+        }
 
     def _objective(self) -> CrossEntropy:
         return CrossEntropy(label_smoothing=self.label_smoothing)

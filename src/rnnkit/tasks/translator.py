@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,31 +14,32 @@ from torch import Tensor, nn
 from rnnkit.batch import pack, pack_like
 from rnnkit.bptt import Policy
 from rnnkit.decode import Hypothesis, beam, greedy, sample
-from rnnkit.errors import InputError, OptionError, check_option
-from rnnkit.networks import (
-    AttentionDecoder,
-    TokenEmbedding,
-    TranslatorNetwork,
-    WordEmbedding,
-    build_encoder,
-)
+from rnnkit.errors import InputError, OptionError
+from rnnkit.learn import Callback, Trainer
+from rnnkit.networks import AttentionDecoder, TranslatorNetwork, build_encoder
 from rnnkit.packed import Layout, Packed
+from rnnkit.tasks.alignment import Alignment, alignment_of
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.inputs import read_texts
 from rnnkit.tasks.objectives import CrossEntropy
+from rnnkit.tasks.sampling import OwnTokens
 from rnnkit.tasks.scoring import score_translations
-from rnnkit.tasks.spelling import Sentences, Sequences, Source, spelled
+from rnnkit.tasks.sentences import (
+    as_text,
+    load_vectorizer,
+    source_vectorizer,
+    split_words,
+    target_vectorizer,
+)
+from rnnkit.tasks.spelling import Sentences, Sequences, Source, source_embedding
 from rnnkit.tasks.subjects import step_labels
-from rnnkit.vectorize import LEVELS, TextVectorizer, WordVectorizer, normalize_text
+from rnnkit.vectorize import TextVectorizer, WordVectorizer
 
 __all__ = ["Translation", "Translator"]
 
 # The reserved index of the target's vocabulary both begins and ends a sentence; index 1 (unknown)
 # is never produced.
 BOUNDARY, UNKNOWN = 0, 1
-
-# A word or number, or one punctuation mark.
-WORDS = re.compile(r"\w+|[^\w\s]")
 
 # The feed-forward contrast sees this many steps to either side of the source, or back.
 WINDOW = 3
@@ -74,9 +74,10 @@ class Translator(SequenceEstimator):
     ----------
     cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast
         (windows of fixed length with attention).
-    source_level : "char", "jamo", or "word" (each word, number and punctuation mark, with the
-        characters that it is spelled with).
-    target_level : "char", "jamo", or "word" (split at white space).
+    source_level : "char", "jamo", "subword", or "word" (each word, number and punctuation mark,
+        with the characters that it is spelled with).
+    target_level : "char", "jamo", "subword", or "word" (split at white space).
+    subwords : size of a side's vocabulary of subwords; see `rnnkit.vectorize.SubwordVectorizer`.
     source_words, source_ngrams, buckets : for source_level="char", the hashed word that each
         character belongs to, and hashed n-grams, added to its embedding.
     character_size, character_hidden_size : for source_level="word", of the network that spells.
@@ -85,6 +86,9 @@ class Translator(SequenceEstimator):
     target_num_words, min_count : vocabulary limits.
     attention : "additive" or "multiplicative". input_feeding : give the last attentional vector to
         the next step. tied : one matrix for the target's input and output embeddings.
+    scheduled_sampling : the probability, rising from epoch to epoch up to this number in the last,
+        that the decoder reads in training what it would say itself instead of the given token
+        (Bengio et al. 2015); a step then takes about a quarter longer.
     beam_size, length_penalty : of `predict`; score = log-probability / length ** length_penalty.
     max_length : tokens of a translation at most; None follows the training pairs.
     The others are those of `SequenceClassifier`.
@@ -110,6 +114,7 @@ class Translator(SequenceEstimator):
         cell: str = "lstm",
         source_level: str = "char",
         target_level: str = "char",
+        subwords: int = 8000,
         character_size: int = 32,
         character_hidden_size: int = 64,
         source_words: bool = True,
@@ -128,6 +133,7 @@ class Translator(SequenceEstimator):
         dropout: float = 0.3,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.1,
+        scheduled_sampling: float = 0.0,
         init: str = "orthogonal",
         forget_bias: float = 1.0,
         optimizer: str = "adamw",
@@ -153,6 +159,7 @@ class Translator(SequenceEstimator):
         self.cell = cell
         self.source_level = source_level
         self.target_level = target_level
+        self.subwords = subwords
         self.character_size = character_size
         self.character_hidden_size = character_hidden_size
         self.source_words = source_words
@@ -171,6 +178,7 @@ class Translator(SequenceEstimator):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
+        self.scheduled_sampling = scheduled_sampling
         self.init = init
         self.forget_bias = forget_bias
         self.optimizer = optimizer
@@ -267,12 +275,31 @@ class Translator(SequenceEstimator):
 
         return [rows.numpy() for rows in self._in_batches(data, answer)]
 
+    def align(self, X: Any, y: Any = None) -> list[Alignment]:
+        """Where the decoder looks in each text while it says its translation, or y where given.
+
+        Each `Alignment` has the S steps of the source, the U tokens of the translation as its
+        vectorizer cuts it, and weights (U, S) whose rows sum to 1.
+        """
+        sources = self._sources(X)
+        targets = self.predict(sources) if y is None else self._read(sources, y, fitted=True)[1]
+
+        def answer(batch: TranslatorBatch) -> list[Tensor]:
+            if batch.inputs is None:
+                raise InputError("a batch without targets has no alignment.")
+            weights = self.module_.align(*batch.source, inputs=batch.inputs)
+            return batch.inputs.with_data(weights.double()).to_sequences()
+
+        found = self._in_batches(self._encode(sources, targets), answer)
+        tokens = map(self.target_vectorizer_.tokens, self._target_ids(targets))
+        return list(map(alignment_of, map(self._step_labels, sources), tokens, found))
+
     def score(self, X: Any, y: Any) -> float:
         """chrF of the translations against y, from 0 to 1 (sacreBLEU's, over the whole corpus).
 
         Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
         """
-        references = [_text(one) for one in read_texts(y, "y")]
+        references = [as_text(one) for one in read_texts(y, "y")]
         return score_translations(self.predict(X), references).chrf / 100.0
 
     # -- how it is made -------------------------------------------------------------------------
@@ -301,11 +328,34 @@ class Translator(SequenceEstimator):
         super()._check_options()
         if self.beam_size < 1:
             raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
+        if not 0.0 <= self.scheduled_sampling <= 1.0:
+            raise OptionError(
+                f"scheduled_sampling={self.scheduled_sampling}, but a probability lies in [0, 1]."
+            )
+
+    def _make_trainer(self, callbacks: list[Callback], *, watched: bool) -> Trainer:
+        if self.scheduled_sampling > 0.0:
+            callbacks = [OwnTokens(self.scheduled_sampling), *callbacks]
+        return super()._make_trainer(callbacks, watched=watched)
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         words = self._words(X)
-        self.source_vectorizer_ = self._source_vectorizer().fit(words)
-        self.target_vectorizer_ = self._target_vectorizer().fit(y)
+        self.source_vectorizer_ = source_vectorizer(
+            self.source_level,
+            subwords=self.subwords,
+            lower=self.lower,
+            normalize=self.normalize,
+            min_count=self.min_count,
+            ngrams=self.source_ngrams,
+            words=self.source_words,
+            buckets=self.buckets,
+        ).fit(words)
+        self.target_vectorizer_ = target_vectorizer(
+            self.target_level,
+            subwords=self.subwords,
+            num_words=self.target_num_words,
+            min_count=self.min_count,
+        ).fit(y)
         sources = self.source_vectorizer_.transform(words)
         lengths = [
             (len(source), len(target))
@@ -316,40 +366,21 @@ class Translator(SequenceEstimator):
         ratios = [target / source for source, target in lengths if source >= 5 or target <= 5]
         self.length_limit_ = [min(max(ratios, default=4.0), 4.0), float(longest)]
 
-    def _source_vectorizer(self) -> WordVectorizer | TextVectorizer:
-        check_option("source_level", self.source_level, LEVELS)
-        if self.source_level == "word":
-            return WordVectorizer(
-                lower=self.lower, normalize=self.normalize, min_count=self.min_count
-            )
-        characters = self.source_level == "char"
-        return TextVectorizer(
-            level=self.source_level,
-            lower=self.lower,
-            normalize=self.normalize,
-            min_count=self.min_count,
-            ngrams=self.source_ngrams if characters else 1,
-            words=self.source_words and characters,
-            buckets=self.buckets,
-        )
-
-    def _target_vectorizer(self) -> TextVectorizer:
-        return TextVectorizer(
-            level=self.target_level,
-            lower=False,
-            filters="",
-            normalize="NFC",
-            num_words=self.target_num_words,
-            min_count=self.min_count,
-        )
-
     def _target_ids(self, y: Sequence[Any]) -> list[np.ndarray]:
         """(U,) ids of each target without the boundary; an empty text has none."""
         rows = self.target_vectorizer_.transform(y)
         return [row[row[:, 0] != BOUNDARY, 0] for row in rows]
 
     def _build(self) -> TranslatorNetwork:
-        embedding = self._embedding()
+        embedding = source_embedding(
+            self.source_vectorizer_,
+            self.embedding_size,
+            rare_dropout=self.rare_dropout,
+            character_size=self.character_size,
+            character_hidden_size=self.character_hidden_size,
+            cell=self.cell,
+            dropout=self.dropout,
+        )
         encoder = build_encoder(
             self.cell,
             embedding.embedding_size,
@@ -372,37 +403,13 @@ class Translator(SequenceEstimator):
             tied=self.tied,
             dropout=self.dropout,
             window=WINDOW,
+            scheduled_sampling=self.scheduled_sampling,
         )
         return TranslatorNetwork(embedding, encoder, decoder)
 
-    def _embedding(self) -> WordEmbedding | TokenEmbedding:
-        source = self.source_vectorizer_
-        words = TokenEmbedding(
-            [source.size] if isinstance(source, WordVectorizer) else source.sizes,
-            self.embedding_size,
-            rare=source.rare(),
-            rare_dropout=self.rare_dropout,
-        )
-        if not isinstance(source, WordVectorizer):
-            return words
-        return spelled(
-            words,
-            source,
-            character_size=self.character_size,
-            hidden_size=self.character_hidden_size,
-            cell=self.cell,
-            dropout=self.dropout,
-        )
-
     def _words(self, X: Sequence[Any]) -> list[Any]:
         """Strings as words, numbers and punctuation marks where the source is read by words."""
-        if self.source_level != "word":
-            return list(X)
-        split = [
-            WORDS.findall(normalize_text(text, self.normalize)) if isinstance(text, str) else text
-            for text in X
-        ]
-        return [words or [""] for words in split]
+        return split_words(X, self.normalize) if self.source_level == "word" else list(X)
 
     def _sequences_of(self, X: list[Any]) -> Sequences:
         words = self._words(X)
@@ -482,11 +489,10 @@ class Translator(SequenceEstimator):
         }
 
     def _set_state(self, state: dict[str, Any]) -> None:
-        kind = WordVectorizer if self.source_level == "word" else TextVectorizer
-        self.source_vectorizer_ = kind.from_config(state["source"])
-        self.target_vectorizer_ = TextVectorizer.from_config(state["target"])
+        self.source_vectorizer_ = load_vectorizer(
+            self.source_level, state["source"], words=WordVectorizer
+        )
+        self.target_vectorizer_ = load_vectorizer(
+            self.target_level, state["target"], words=TextVectorizer
+        )
         self.length_limit_ = state["length_limit"]
-
-
-def _text(tokens: str | Sequence[str]) -> str:
-    return tokens if isinstance(tokens, str) else " ".join(tokens)

@@ -1,10 +1,19 @@
 """Examples to numbers: texts, words, series and labels."""
 
+from rnnkit.vectorize.affixes import AffixVectorizer
 from rnnkit.vectorize.documents import DocumentVectorizer
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
-from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
+from rnnkit.vectorize.series import (
+    MISSING,
+    SCALES,
+    IdVectorizer,
+    SeriesVectorizer,
+    carried_forward,
+    used_steps,
+)
+from rnnkit.vectorize.subwords import SubwordVectorizer
 from rnnkit.vectorize.text import (
     from_jamo,
     hashing_trick,
@@ -18,13 +27,18 @@ from rnnkit.vectorize.words import WordVectorizer
 
 __all__ = [
     "LEVELS",
+    "MISSING",
+    "SCALES",
+    "AffixVectorizer",
     "DocumentVectorizer",
     "IdVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
+    "SubwordVectorizer",
     "TextVectorizer",
     "Tokenizer",
     "WordVectorizer",
+    "carried_forward",
     "from_jamo",
     "hashing_trick",
     "labels_from_json",

@@ -133,6 +133,11 @@ class TextVectorizer:
         separator = " " if self.level == "word" else ""
         return self.tokenizer.sequences_to_texts([list(ids)], separator=separator)[0]
 
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """What each index of column 0 stands for; "?" where it stands for nothing."""
+        known = self.tokenizer.index_word
+        return [str(known.get(int(index), "?")) for index in ids]
+
     def _grams(self, rows: list[np.ndarray], n: int) -> list[np.ndarray]:
         """Buckets of the n ids that end at each step, 0s standing before the first."""
         lengths = np.array([len(row) for row in rows], dtype=np.int64)

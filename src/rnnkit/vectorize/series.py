@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit.errors import InputError, check_option
 
-__all__ = ["MISSING", "SCALES", "IdVectorizer", "SeriesVectorizer", "used_steps"]
+__all__ = ["MISSING", "SCALES", "IdVectorizer", "SeriesVectorizer", "carried_forward", "used_steps"]
 
 SCALES = ("standard", "signed-log", "none")
 MISSING = ("mask", "refuse")
@@ -109,20 +109,39 @@ class SeriesVectorizer:
             plain = np.sign(plain) * np.expm1(np.abs(plain))
         return plain
 
+    def transform_step(
+        self, values: np.ndarray, before: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One more step of B series: (B, F) -> its numbers (B, F + M), and the values filled in.
+
+        before: (B, F) the values of the step before, which stand in for missing ones.
+        """
+        lacking = np.isnan(values)
+        filled = values if before is None else np.where(lacking, before, values)
+        mean, deviation = self._fitted
+        scaled = np.nan_to_num((self._compressed(filled) - mean) / deviation)
+        masks = lacking[:, self.masked]
+        return np.concatenate([scaled, masks], axis=1).astype(np.float32), filled
+
     def _numbers(self, array: np.ndarray) -> np.ndarray:
         lacking = np.isnan(array)
         mean, deviation = self._fitted
-        scaled = (array - mean) / deviation
+        scaled: np.ndarray = (array - mean) / deviation
         if not lacking.any() and not self.masked.any():
             return scaled.astype(np.float32)
         masks = lacking[:, self.masked]
-        return np.concatenate([_carried_forward(scaled), masks], axis=1).astype(np.float32)
+        return np.concatenate([np.nan_to_num(carried_forward(scaled)), masks], axis=1).astype(
+            np.float32
+        )
 
     def _valid_steps(self, position: int, series: Any) -> np.ndarray:
-        array: np.ndarray = _valid_steps(position, series, missing=self.missing == "mask")
-        if self.scale == "signed-log":
-            array = np.sign(array) * np.log1p(np.abs(array))
-        return array
+        return self._compressed(_valid_steps(position, series, missing=self.missing == "mask"))
+
+    def _compressed(self, values: np.ndarray) -> np.ndarray:
+        if self.scale != "signed-log":
+            return values
+        logarithms: np.ndarray = np.sign(values) * np.log1p(np.abs(values))
+        return logarithms
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON from which `from_config` makes the same vectorizer."""
@@ -199,12 +218,15 @@ def _ids(position: int, sequence: Any) -> np.ndarray:
     return used if used.size else np.zeros(1, np.int64)
 
 
-def _carried_forward(array: np.ndarray) -> np.ndarray:
-    """NaN as the last value before it in the column, or 0."""
-    steps = np.where(np.isnan(array), -1, np.arange(len(array))[:, None])
-    last = np.maximum.accumulate(steps, axis=0)
-    filled = np.take_along_axis(array, last.clip(0), axis=0)
-    return np.where(last < 0, 0.0, filled)
+def carried_forward(array: np.ndarray) -> np.ndarray:
+    """(T, F) with each NaN as the last value before it; those with none before them stay.
+
+    >>> carried_forward(np.array([[np.nan], [1.0], [np.nan]])).ravel().tolist()
+    [nan, 1.0, 1.0]
+    """
+    steps = np.where(np.isnan(array), 0, np.arange(len(array))[:, None])
+    filled: np.ndarray = np.take_along_axis(array, np.maximum.accumulate(steps, axis=0), axis=0)
+    return filled
 
 
 def _valid_steps(position: int, series: Any, *, missing: bool) -> np.ndarray:
@@ -224,7 +246,7 @@ def _valid_steps(position: int, series: Any, *, missing: bool) -> np.ndarray:
     array = array[steps]
     if not len(array):
         raise InputError(f"series {position} has no step with a value: leave it out.")
-    wrong = np.isinf(array) if missing else ~np.isfinite(array)
+    wrong: np.ndarray = np.isinf(array) if missing else ~np.isfinite(array)
     if wrong.any():
         step = int(steps.start + np.nonzero(wrong.any(axis=1))[0][0])
         what = "infinity" if missing else "NaN or infinity"

@@ -1,0 +1,215 @@
+"""Many to one: series of numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    matthews_corrcoef,
+    roc_auc_score,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.quality.result import Result, corpora
+from rnnkit import SequenceClassifier
+from rnnkit.data import read_series, read_ts
+
+ARCHIVE = (
+    "ItalyPowerDemand",
+    "GunPoint",
+    "ArrowHead",
+    "OSULeaf",
+    "BasicMotions",
+    "JapaneseVowels",
+)
+# The sets hold 36 to 270 series to learn from: small batches, many epochs, no part held out.
+ARCHIVE_SETTINGS: dict[str, Any] = {
+    "cell": "gru",
+    "hidden_size": 64,
+    "num_layers": 2,
+    "batch_size": 16,
+    "max_epochs": 100,
+    "lr": 3e-3,
+    "dropout": 0.2,
+    "validation_fraction": 0,
+}
+
+BANKRUPTCY_SETTINGS: dict[str, Any] = {
+    "cell": "gru",
+    "scale": "signed-log",
+    "hidden_size": 32,
+    "bidirectional": False,
+    "pooling": "last",
+    "dropout": 0.3,
+    "weight_decay": 0.1,
+    "class_weight": "balanced",
+    "max_epochs": 20,
+    "batch_size": 64,
+    "monitor": "loss",
+}
+BANKRUPTCY_SEEDS = 5
+
+STOCKS_SETTINGS: dict[str, Any] = {
+    "cell": "lstm",
+    "hidden_size": 32,
+    "bidirectional": False,
+    "pooling": "last",
+    "dropout": 0.2,
+    "batch_size": 256,
+    "max_epochs": 10,
+    "monitor": "loss",
+}
+STOCKS_STEPS, STOCKS_SEEDS = 5, 5
+
+
+def series(seed: int) -> Result:
+    """Every set of the UCR and UEA archive that is there: accuracy on its test part."""
+    folder = corpora() / "series" / "ucr_uea"
+    metrics, contrast, nearest = {}, {}, {}
+    for name in ARCHIVE:
+        train, test = (read_ts(folder / f"{name}_{part}.ts.gz") for part in ("TRAIN", "TEST"))
+        for cell, figures in ((ARCHIVE_SETTINGS["cell"], metrics), ("none", contrast)):
+            model = SequenceClassifier(**{**ARCHIVE_SETTINGS, "cell": cell, "random_state": seed})
+            model.fit(train.series, train.labels)
+            figures[name] = 100 * model.score(test.series, test.labels)
+        nearest[name] = 100 * nearest_neighbor(train, test)
+    return Result(
+        metrics,
+        {"feed-forward": contrast, "1-NN Euclid": nearest},
+        {**ARCHIVE_SETTINGS, "random_state": seed},
+    )
+
+
+def nearest_neighbor(train: Any, test: Any) -> float:
+    """1-NN by Euclid's distance; shorter series end in zeros, as they must have one length."""
+    steps = max(len(one) for one in [*train.series, *test.series])
+    known, asked = (_padded(part.series, steps) for part in (train, test))
+    model = KNeighborsClassifier(n_neighbors=1).fit(known, train.labels)
+    return float(model.score(asked, test.labels))
+
+
+def _padded(series: Iterable[np.ndarray], steps: int) -> np.ndarray:
+    return np.stack([np.pad(one, ((0, steps - len(one)), (0, 0))).ravel() for one in series])
+
+
+def bankruptcy(seed: int) -> Result:
+    """Will this company fail: windows of 3 and of 5 yearly accounts, split by time, no year in."""
+    metrics, baselines = {}, {"feed-forward": {}, "logistic regression": {}}
+    for years in (3, 5):
+        train, valid, test = (_companies(years, part) for part in ("train", "val", "test"))
+        for cell, figures in (
+            (BANKRUPTCY_SETTINGS["cell"], metrics),
+            ("none", baselines["feed-forward"]),
+        ):
+            chances = np.mean(
+                [
+                    _fitted_on(train, valid, cell, seed + place).predict_proba(test[0])[:, 1]
+                    for place in range(BANKRUPTCY_SEEDS)
+                ],
+                axis=0,
+            )
+            figures |= _ranking(years, test[1], chances)
+        linear = LogisticRegression(class_weight="balanced", max_iter=10_000)
+        linear.fit(_signed_logs(train[0]), train[1])
+        chances = linear.predict_proba(_signed_logs(test[0]))[:, 1]
+        baselines["logistic regression"] |= _ranking(years, test[1], chances)
+    settings = {**BANKRUPTCY_SETTINGS, "random_state": seed, "averaged models": BANKRUPTCY_SEEDS}
+    return Result(metrics, baselines, settings)
+
+
+def _companies(years: int, part: str) -> tuple[list[np.ndarray], list[str]]:
+    path = corpora() / "series" / "bankruptcy_us" / f"window{years}_{part}.csv.gz"
+    table = read_series(path, id="company", time="fyear", label="status")
+    return table.series, table.last_labels()
+
+
+def _fitted_on(train: Any, valid: Any, cell: str, seed: int) -> SequenceClassifier:
+    model = SequenceClassifier(**{**BANKRUPTCY_SETTINGS, "cell": cell, "random_state": seed})
+    return model.fit(*train, validation=valid)
+
+
+def _signed_logs(series: list[np.ndarray]) -> np.ndarray:
+    flat = np.stack([one.ravel() for one in series])
+    return np.sign(flat) * np.log1p(np.abs(flat))
+
+
+def _ranking(years: int, labels: list[str], chances: np.ndarray) -> dict[str, float]:
+    failed = np.array(labels) == "1"
+    return {
+        f"{years} years ROC-AUC": float(roc_auc_score(failed, chances)),
+        f"{years} years average precision": float(average_precision_score(failed, chances)),
+        f"{years} years MCC": float(matthews_corrcoef(failed, chances > 0.5)),
+    }
+
+
+def stocks(seed: int) -> Result:
+    """Up or down tomorrow: 87 stocks, split by date as Feng et al. 2019, 5 seeds."""
+    path = corpora() / "series" / "stocks_acl18" / "features.csv.gz"
+    table = read_series(path, id="ticker", time="date", label="label", ignore=["adj_close"])
+    windows = table.windows(STOCKS_STEPS)
+    parts = [
+        _moving(windows.between(begin, end))
+        for begin, end in (
+            ("2014-01-02", "2015-08-03"),
+            ("2015-08-03", "2015-10-01"),
+            ("2015-10-01", None),
+        )
+    ]
+    train, valid, test = parts
+    metrics, contrast = (
+        _over_seeds(train, valid, test, cell, seed) for cell in (STOCKS_SETTINGS["cell"], "none")
+    )
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    linear.fit([one.ravel() for one in train[0]], train[1])
+    said = linear.predict([one.ravel() for one in test[0]])
+    return Result(
+        metrics,
+        {
+            "feed-forward": contrast,
+            "logistic regression": _movement(test[1], said),
+            "always up": _movement(test[1], ["1"] * len(test[1])),
+        },
+        {**STOCKS_SETTINGS, "steps": STOCKS_STEPS, "seeds": STOCKS_SEEDS, "random_state": seed},
+    )
+
+
+def _moving(windows: Any) -> tuple[list[np.ndarray], list[str]]:
+    """Without the days on which a price hardly moved."""
+    kept = [place for place, label in enumerate(windows.labels) if label != "0"]
+    return [windows.series[i] for i in kept], [windows.labels[i] for i in kept]
+
+
+def _over_seeds(train: Any, valid: Any, test: Any, cell: str, seed: int) -> dict[str, float]:
+    """Mean and standard deviation over seeds."""
+    runs = []
+    for place in range(STOCKS_SEEDS):
+        model = SequenceClassifier(
+            **{**STOCKS_SETTINGS, "cell": cell, "random_state": seed + place}
+        )
+        began = time.perf_counter()
+        model.fit(*train, validation=valid)
+        seconds = time.perf_counter() - began
+        runs.append({**_movement(test[1], model.predict(test[0])), "training seconds": seconds})
+    return {
+        name: value
+        for key in runs[0]
+        for name, value in (
+            (key, float(np.mean([run[key] for run in runs]))),
+            (f"{key} (spread)", float(np.std([run[key] for run in runs]))),
+        )
+    }
+
+
+def _movement(labels: list[str], said: Any) -> dict[str, float]:
+    return {
+        "accuracy": 100 * float(accuracy_score(labels, said)),
+        "MCC": float(matthews_corrcoef(labels, said)),
+    }

@@ -1,0 +1,118 @@
+"""What can be trained from the command line: for each task its estimator and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnkit.cli import options as opt
+from rnnkit.errors import OptionError
+
+__all__ = ["SERIES", "SPECS", "TRAINING", "Spec", "all_columns", "own_columns"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One command of `rnnkit train`.
+
+    estimator: its name in `rnnkit.tasks`. noun: what its examples are called.
+    columns: options that say where in a file the examples are, by name.
+    valid_columns: those of them that a file to validate with has of its own, and their option.
+    parameters: its own options, with the estimator's parameters that each one sets.
+    """
+
+    name: str
+    help: str
+    estimator: str
+    noun: str
+    columns: Mapping[str, Any]
+    parameters: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    valid_columns: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+
+
+# Options of every task that trains, and the parameter that each one sets.
+TRAINING: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "cell": (opt.Cell, ("cell",)),
+    "hidden_size": (opt.HiddenSize, ("hidden_size",)),
+    "embedding_size": (opt.EmbeddingSize, ("embedding_size",)),
+    "layers": (opt.Layers, ("num_layers",)),
+    "dropout": (opt.Dropout, ("dropout",)),
+    "epochs": (opt.Epochs, ("max_epochs",)),
+    "batch_size": (opt.BatchSize, ("batch_size",)),
+    "lr": (opt.Lr, ("lr",)),
+    "bptt": (opt.Bptt, ("bptt",)),
+    "patience": (opt.Patience, ("patience",)),
+    "seed": (opt.Seed, ("random_state",)),
+}
+
+SERIES = {"id": opt.Id, "time": opt.Time, "features": opt.Features, "ignore": opt.Ignore}
+
+SPECS: dict[str, Spec] = {
+    spec.name: spec
+    for spec in (
+        Spec(
+            "classify",
+            "A label for each text of a table (CSV, TSV, JSONL, Parquet).",
+            "SequenceClassifier",
+            "texts",
+            {"text": opt.Text, "label": opt.Label},
+            {
+                "level": (opt.Level, ("level",)),
+                "max_length": (opt.MaxLength, ("max_length",)),
+            },
+        ),
+        Spec(
+            "tag",
+            "A tag for each word of a sentence (CoNLL-U, columns, or lists in JSONL).",
+            "SequenceTagger",
+            "sentences",
+            {"form": opt.Form, "tag": opt.Tag},
+        ),
+        Spec(
+            "translate",
+            "A translation for each text: two columns of a table, or two files line by line.",
+            "Translator",
+            "pairs",
+            {"source": opt.Source, "target": opt.Target, "target_file": opt.TargetFile},
+            {
+                "level": (opt.Level, ("source_level", "target_level")),
+                "max_length": (opt.MaxLength, ("max_length",)),
+            },
+            {"target_file": ("valid_target_file", opt.ValidTargetFile)},
+        ),
+        Spec(
+            "series",
+            "A label for each series: a table with a row a step, or a .ts file.",
+            "SequenceClassifier",
+            "series",
+            {**SERIES, "label": opt.Label},
+        ),
+        Spec(
+            "forecast",
+            "The next step of series, from a table with a row a step or a .ts file.",
+            "SequenceRegressor",
+            "series",
+            SERIES,
+            {"update_every": (opt.UpdateEvery, ("update_every",))},
+        ),
+    )
+}
+
+
+def all_columns() -> dict[str, Any]:
+    """The options of all tasks that say where examples are, for commands that take any model."""
+    return {name: option for spec in SPECS.values() for name, option in spec.columns.items()}
+
+
+def own_columns(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of this task. Raises OptionError if one of another task's was given."""
+    spec = SPECS[task]
+    for name, value in options.items():
+        if value and name not in spec.columns:
+            wanted = ", ".join(f"--{column.replace('_', '-')}" for column in spec.columns)
+            raise OptionError(
+                f"--{name.replace('_', '-')} does not fit a {spec.estimator} of `train {task}`, "
+                f"which takes {wanted}."
+            )
+    return {name: options[name] for name in spec.columns}
