@@ -46,11 +46,11 @@ SHAKESPEARE = {
     "embedding_size": 64,
     "hidden_size": 320,
     "num_layers": 2,
-    "dropout": 0.25,
+    "dropout": 0.2,
     "lr": 3e-3,
     "batch_size": 32,
     "bptt_steps": 80,
-    "max_epochs": 14,
+    "max_epochs": 9,
 }
 FEED_FORWARD = {"cell": "none", "num_layers": 1, "max_epochs": 4}
 
