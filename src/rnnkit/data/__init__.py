@@ -1,5 +1,12 @@
-"""Files to examples: tables, tagged sentences, sentence pairs, and samples of real data."""
+"""Files to examples: tables, tagged sentences, sentence pairs, images, and samples of real data."""
 
+from rnnkit.data.images import (
+    CaptionedImages,
+    Images,
+    load_image,
+    read_captions,
+    read_images,
+)
 from rnnkit.data.pairs import Pairs, read_pairs
 from rnnkit.data.samples import Sample, load_english_korean
 from rnnkit.data.split import split_english_korean
@@ -8,12 +15,17 @@ from rnnkit.data.tagged import TaggedSentences, read_conllu, read_tagged
 from rnnkit.data.textfile import read_lines
 
 __all__ = [
+    "CaptionedImages",
+    "Images",
     "Pairs",
     "Sample",
     "Table",
     "TaggedSentences",
     "load_english_korean",
+    "load_image",
+    "read_captions",
     "read_conllu",
+    "read_images",
     "read_lines",
     "read_pairs",
     "read_table",

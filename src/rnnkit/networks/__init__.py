@@ -1,10 +1,12 @@
 """Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
 
 from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
+from rnnkit.networks.captioner import CaptionerNetwork
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
+from rnnkit.networks.images import Augment, ConvEncoder, GivenEncoder
 from rnnkit.networks.models import (
     ClassifierNetwork,
     TaggerNetwork,
@@ -16,10 +18,14 @@ from rnnkit.networks.pooling import FixedWindow, Pooled
 __all__ = [
     "AdditiveAttention",
     "AttentionDecoder",
+    "Augment",
+    "CaptionerNetwork",
     "CharacterEmbedding",
     "ClassifierNetwork",
+    "ConvEncoder",
     "DecoderState",
     "FixedWindow",
+    "GivenEncoder",
     "LockedDropout",
     "MultiplicativeAttention",
     "Pooled",

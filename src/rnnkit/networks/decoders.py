@@ -181,15 +181,28 @@ class AttentionDecoder(nn.Module):
         context, _ = self.attention(queries, state.keys, state.memory, state.mask)
         return x.with_data(self._combine(x.layout.unpad(context.transpose(0, 1)), x.data))
 
+    def attended(self, inputs: Packed, state: DecoderState) -> Tensor:
+        """Where each step looks: (N, S) weights, rows of sum 1; arguments as of `forward`."""
+        looks = []
+        for tokens in torch.split(inputs.data, inputs.layout.batch_sizes.tolist()):
+            state, weights = self._look(self.embedding(tokens), _first_rows(state, len(tokens)))
+            looks.append(weights)
+        return torch.cat(looks)
+
     def _advance(self, embedded: Tensor, state: DecoderState) -> DecoderState:
         """One step. embedded: (R, E) -> the new state, whose feed is the attentional vector."""
+        return self._look(embedded, state)[0]
+
+    def _look(self, embedded: Tensor, state: DecoderState) -> tuple[DecoderState, Tensor]:
+        """One step, and its attention's weights (R, S)."""
         x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
         layers = []
         for cell, before in zip(self.cells, state.layers, strict=True):
             x, after = self._run_cell(cell, x, before)
             layers.append(after)
-        context, _ = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
-        return state._replace(layers=tuple(layers), feed=self._combine(context.squeeze(1), x))
+        context, weights = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
+        feed = self._combine(context.squeeze(1), x)
+        return state._replace(layers=tuple(layers), feed=feed), weights.squeeze(1)
 
     def _combine(self, context: Tensor, hidden: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))

@@ -1,6 +1,7 @@
-"""Examples to numbers: texts, words, series and labels."""
+"""Examples to numbers: texts, words, series, images and labels."""
 
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
+from rnnkit.vectorize.images import ImageVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
 from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
@@ -18,6 +19,7 @@ from rnnkit.vectorize.words import WordVectorizer
 __all__ = [
     "LEVELS",
     "IdVectorizer",
+    "ImageVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
     "TextVectorizer",
