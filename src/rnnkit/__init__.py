@@ -7,9 +7,18 @@ if TYPE_CHECKING:
     from rnnkit import bptt, diagnose
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
-    from rnnkit.tasks import SequenceClassifier, SequenceTagger, Translation, Translator
+    from rnnkit.tasks import (
+        Caption,
+        Captioner,
+        SequenceClassifier,
+        SequenceTagger,
+        Translation,
+        Translator,
+    )
 
 __all__ = [
+    "Caption",
+    "Captioner",
     "RnnkitError",
     "SequenceClassifier",
     "SequenceTagger",
@@ -25,6 +34,8 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `rnnkit --help` need not wait for torch.
 _HOMES = {
+    "Caption": "rnnkit.tasks",
+    "Captioner": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
     "SequenceTagger": "rnnkit.tasks",

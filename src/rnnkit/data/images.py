@@ -283,18 +283,15 @@ def _coco_lists(path: Path) -> tuple[list[Any], list[Any]]:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DataError(f"this is not JSON: {error.msg}.", path=path, line=error.lineno) from None
-    lists = (
-        [content.get(name) for name in ("images", "annotations")]
-        if isinstance(content, dict)
-        else []
-    )
-    if len(lists) != 2 or not all(isinstance(one, list) for one in lists):
+    whole = content if isinstance(content, dict) else {}
+    images, annotations = whole.get("images"), whole.get("annotations")
+    if not isinstance(images, list) or not isinstance(annotations, list):
         raise DataError(
             'COCO\'s captions are {"images": [...], "annotations": [...]}. For a JSON object a '
             "line, pass format='jsonl'.",
             path=path,
         )
-    return lists[0], lists[1]
+    return images, annotations
 
 
 def _field(entry: Any, name: str, path: Path, part: str, place: int) -> Any:

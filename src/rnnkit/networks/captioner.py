@@ -62,9 +62,12 @@ class CaptionerNetwork(nn.Module):
         of which several may share one; None is one row an image, in the caller's order.
         """
         memory, mask, _ = self.features(images)
-        # Each image's places are added in their order: its last bits do not depend on the others.
-        total = (memory * mask.unsqueeze(2)).sum(dim=1)
-        state = self.decoder.start(total / mask.sum(dim=1, keepdim=True), memory, mask)
+        return self._start(memory, mask, rows)
+
+    def _start(self, memory: Tensor, mask: Tensor, rows: Tensor | None) -> DecoderState:
+        mean = (memory * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        state = self.decoder.start(mean, memory, mask)
+        # Only now, so that the attention's keys are computed once an image.
         return state if rows is None else _rows(state, rows)
 
     def forward(self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed) -> Tensor:
@@ -76,10 +79,13 @@ class CaptionerNetwork(nn.Module):
         logits: Tensor = self.decoder(inputs, state)
         return logits
 
-    def attended(self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed) -> Tensor:
-        """(N, S) where each of the steps of `forward` looks."""
-        state = self.encode(images, rows=rows[inputs.layout.order])
-        return self.decoder.attended(inputs, state)
+    def attended(
+        self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        """Where each of the steps of `forward` looks, (N, S), and the grid (h, w) or (S,)."""
+        memory, mask, grid = self.features(images)
+        state = self._start(memory, mask, rows[inputs.layout.order])
+        return self.decoder.attended(inputs, state), grid
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
         """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""

@@ -7,12 +7,19 @@ from typing import Any
 
 from rnnkit import archive
 from rnnkit.errors import ArchiveError
-from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceTagger, Translator
+from rnnkit.tasks import (
+    Captioner,
+    SequenceClassifier,
+    SequenceEstimator,
+    SequenceTagger,
+    Translator,
+)
 
 __all__ = ["ESTIMATORS", "load"]
 
 ESTIMATORS: dict[str, type[SequenceEstimator]] = {
-    estimator.__name__: estimator for estimator in (SequenceClassifier, SequenceTagger, Translator)
+    estimator.__name__: estimator
+    for estimator in (SequenceClassifier, SequenceTagger, Translator, Captioner)
 }
 
 

@@ -1,8 +1,18 @@
 """The estimators: fit, predict, score, save; the only place where everything meets."""
 
 from rnnkit.tasks.base import SequenceEstimator
+from rnnkit.tasks.captioner import Attended, Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
-__all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceTagger", "Translation", "Translator"]
+__all__ = [
+    "Attended",
+    "Caption",
+    "Captioner",
+    "SequenceClassifier",
+    "SequenceEstimator",
+    "SequenceTagger",
+    "Translation",
+    "Translator",
+]
