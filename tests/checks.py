@@ -29,11 +29,13 @@ class Case:
     y: list[Any]
     at_least: float
     unseen: list[Any]
+    y_is_needed: bool = True
 
 
 def outputs(estimator: Any, X: list[Any]) -> list[np.ndarray]:
-    """Probabilities of each sequence, as arrays."""
-    return [np.asarray(rows) for rows in estimator.predict_proba(X)]
+    """Probabilities of each sequence, or the numbers of those that have none, as arrays."""
+    answer = getattr(estimator, "predict_proba", estimator.predict)
+    return [np.asarray(rows) for rows in answer(X)]
 
 
 def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> None:
@@ -46,6 +48,8 @@ def check_learns_the_toy_task(case: Case, fitted: Any, tmp_path: Any) -> None:
 
 
 def check_probabilities_are_a_softmax(case: Case, fitted: Any, tmp_path: Any) -> None:
+    if not hasattr(fitted, "predict_proba"):
+        pytest.skip("it says numbers, not probabilities")
     for rows in outputs(fitted, case.X[:5] + case.unseen):
         assert (rows >= 0).all()
         np.testing.assert_allclose(rows.sum(axis=-1), 1.0, atol=1e-9)
@@ -64,7 +68,8 @@ def check_a_sequence_is_predicted_alone_as_in_a_batch(
     assert_same(outputs(fitted, several), alone, 1e-5)
     backwards = outputs(fitted, several[::-1])[::-1]
     assert_same(backwards, alone, 1e-5)
-    assert list(fitted.predict(several)) == [fitted.predict([one])[0] for one in several]
+    if hasattr(fitted, "predict_proba"):
+        assert list(fitted.predict(several)) == [fitted.predict([one])[0] for one in several]
 
 
 def check_clone_keeps_the_parameters_and_nothing_learnt(
@@ -155,9 +160,9 @@ def check_history_tells_what_happened(case: Case, fitted: Any, tmp_path: Any) ->
 
 def check_every_cell_trains(case: Case, fitted: Any, tmp_path: Any) -> None:
     for cell in ("rnn", "rnn-relu", "gru", "lstm", "none"):
-        model = clone(fitted).set_params(
-            cell=cell, max_epochs=1, num_layers=2, recurrent_dropout=0.2, optimizer="sgd"
-        )
+        model = clone(fitted).set_params(cell=cell, max_epochs=1, num_layers=2, optimizer="sgd")
+        if "recurrent_dropout" in model.get_params():
+            model.set_params(recurrent_dropout=0.2)
         assert len(model.fit(case.X, case.y).predict(case.X[:2])) == 2
 
 
@@ -254,7 +259,7 @@ def check_bad_options_are_refused_with_the_known_ones(
         ({"cell": "lstn"}, "Did you mean 'lstm'"),
         ({"optimizer": "adamx"}, "Known: "),
         ({"schedule": "one-cicle"}, "Did you mean 'one-cycle'"),
-        ({"monitor": "f1"}, "Known: 'loss', 'accuracy'"),
+        ({"monitor": "f1"}, "Known: 'loss'"),
         ({"hidden_size": 0}, "hidden_size=0"),
         ({"lr": -1.0}, "lr=-1.0"),
         ({"dropout": 1.0}, "dropout=1.0"),
@@ -277,8 +282,9 @@ def check_bad_inputs_are_refused_in_the_users_terms(case: Case, fitted: Any, tmp
     fresh = clone(fitted)
     with pytest.raises(InputError, match="put it in a list"):
         fresh.fit("one text", case.y)
-    with pytest.raises(InputError, match="y to be passed"):
-        fresh.fit(case.X, None)
+    if case.y_is_needed:
+        with pytest.raises(InputError, match="y to be passed"):
+            fresh.fit(case.X, None)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         fresh.fit(case.X, case.y[:-1])
     with pytest.raises(InputError, match="0 sample"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from rnnkit import SequenceClassifier, SequenceTagger, Translator
+from rnnkit import SequenceClassifier, SequenceRegressor, SequenceTagger, Translator
 from tests.checks import CHECKS, Case
 
 SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 8, "lr": 0.02, "random_state": 3}
@@ -49,6 +49,25 @@ def moments() -> Case:
     return Case("moments", model, X, y, 0.85, [np.zeros((1, 2)), np.ones((60, 2))])
 
 
+def means() -> Case:
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=n) for n in range(3, 43)]
+    y = [float(np.mean(x)) for x in X]
+    model = SequenceRegressor(max_epochs=40, validation_fraction=0, **{**SMALL, "lr": 0.01})
+    return Case("means", model, X, y, 0.9, [np.array([3.0]), np.array([0.0, np.nan, 1.0])])
+
+
+def running_sums() -> Case:
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(24, 2)) for _ in range(16)]
+    y = [np.cumsum(x[:, 0]) for x in X]
+    model = SequenceRegressor(
+        output="step", max_epochs=40, validation_fraction=0, **{**SMALL, "lr": 0.01}
+    )
+    unseen = [np.zeros((1, 2)), np.ones((40, 2))]
+    return Case("running sums", model, X, y, 0.9, unseen, y_is_needed=False)
+
+
 def numerals() -> Case:
     words = {"one": "하나", "two": "둘", "three": "셋", "four": "넷", "five": "다섯"}
     X = [f"{a} {b}" for a in words for b in words]
@@ -59,7 +78,7 @@ def numerals() -> Case:
     return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
 
 
-CASES = [reviews(), rising(), parts_of_speech(), moments(), numerals()]
+CASES = [reviews(), rising(), parts_of_speech(), moments(), means(), running_sums(), numerals()]
 
 
 @pytest.fixture(scope="module")

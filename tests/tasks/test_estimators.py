@@ -266,7 +266,7 @@ def test_an_interrupt_keeps_a_model_that_predicts(tmp_path):
 def test_training_that_explodes_says_what_to_try():
     X = [np.full((5, 1), 1e30), np.full((5, 1), -1e30)] * 4
     with pytest.raises(TrainingError, match="lower lr"):
-        classifier(scale=False, lr=1e9, cell="none", clip_norm=None).fit(X, [0, 1] * 4)
+        classifier(scale="none", lr=1e9, cell="none", clip_norm=None).fit(X, [0, 1] * 4)
 
 
 def test_the_best_validated_epoch_is_kept_and_early_stopping_stops():

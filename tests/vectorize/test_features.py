@@ -168,7 +168,7 @@ def test_a_constant_feature_becomes_zero():
 
 
 def test_nan_at_either_end_is_padding_and_nan_inside_is_refused():
-    vectorizer = SeriesVectorizer(scale=False).fit([[1.0]])
+    vectorizer = SeriesVectorizer(scale="none", missing="refuse").fit([[1.0]])
     (row,) = vectorizer.transform([[np.nan, 1.0, 2.0, np.nan]])
     assert row.ravel().tolist() == [1.0, 2.0]
     with pytest.raises(InputError, match=r"series 1 holds NaN or infinity at step 2"):

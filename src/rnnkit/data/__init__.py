@@ -9,18 +9,23 @@ from rnnkit.data.images import (
 )
 from rnnkit.data.pairs import Pairs, read_pairs
 from rnnkit.data.samples import Sample, load_english_korean
+from rnnkit.data.series import SeriesTable, Windows, read_series
 from rnnkit.data.split import split_english_korean
 from rnnkit.data.table import Table, read_table
 from rnnkit.data.tagged import TaggedSentences, read_conllu, read_tagged
 from rnnkit.data.textfile import read_lines
+from rnnkit.data.ts import LabeledSeries, read_ts
 
 __all__ = [
     "CaptionedImages",
     "Images",
+    "LabeledSeries",
     "Pairs",
     "Sample",
+    "SeriesTable",
     "Table",
     "TaggedSentences",
+    "Windows",
     "load_english_korean",
     "load_image",
     "read_captions",
@@ -28,7 +33,9 @@ __all__ = [
     "read_images",
     "read_lines",
     "read_pairs",
+    "read_series",
     "read_table",
     "read_tagged",
+    "read_ts",
     "split_english_korean",
 ]

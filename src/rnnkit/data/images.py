@@ -229,28 +229,27 @@ def _grouped(
     """One entry an image, in the order in which they first come."""
     captions: dict[str, list[str]] = {}
     splits: dict[str, str] = {}
-    parts = table[split] if split is not None else [""] * len(table)
-    for name, text, part, line in zip(
-        table[image], table[caption], parts, table.lines, strict=True
-    ):
-        where = {"path": table.path, "line": line}
+    for row, (given, text) in enumerate(zip(table[image], table[caption], strict=True)):
+        name = str(given)
         if not isinstance(text, str):
-            raise DataError(f"a text was expected, not {text!r}.", **where, column=caption)
-        if str(name) not in captions and not (home / str(name)).is_file():
-            raise DataError(f"there is no image {home / str(name)}.", **where, column=image)
-        if splits.setdefault(str(name), str(part)) != str(part):
-            raise DataError(
-                f"{name} is in {part!r} here, and in {splits[str(name)]!r} above.",
-                **where,
-                column=split,
-            )
-        captions.setdefault(str(name), []).append(text)
+            raise _wrong(table, row, caption, f"a text was expected, not {text!r}.")
+        if name not in captions and not (home / name).is_file():
+            raise _wrong(table, row, image, f"there is no image {home / name}.")
+        part = "" if split is None else str(table[split][row])
+        if splits.setdefault(name, part) != part:
+            above = f"{name} is in {part!r} here, and in {splits[name]!r} above."
+            raise _wrong(table, row, split, above)
+        captions.setdefault(name, []).append(text)
     return CaptionedImages(
         [home / name for name in captions],
         list(captions.values()),
         table.path,
         list(splits.values()) if split is not None else None,
     )
+
+
+def _wrong(table: Table, row: int, column: str | None, message: str) -> DataError:
+    return DataError(message, path=table.path, line=table.lines[row], column=column)
 
 
 def _read_coco(path: Path, home: Path) -> CaptionedImages:

@@ -4,7 +4,7 @@ from rnnkit.learn.blame import NotFinite
 from rnnkit.learn.callbacks import Callback, StepInfo
 from rnnkit.learn.clipping import Clipped, clip_grad_norm, clip_gradients
 from rnnkit.learn.history import History
-from rnnkit.learn.loop import BatchLoss, Trainer
+from rnnkit.learn.loop import BatchLoss, SizedBatches, Trainer
 from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import OptimizerGroup, build_optimizer
 from rnnkit.learn.progress import ProgressBar
@@ -22,6 +22,7 @@ __all__ = [
     "OptimizerGroup",
     "ProgressBar",
     "Schedule",
+    "SizedBatches",
     "StepInfo",
     "StreamTrainer",
     "Trainer",

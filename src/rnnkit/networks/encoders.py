@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,18 @@ class RecurrentEncoder(nn.Module):
         dropped: Packed = self.dropout(x)
         return dropped
 
+    def run(self, x: Packed, state: Any = None) -> tuple[Packed, Any]:
+        """Go on from a state: of each layer as the layer has it; None: zeros.
+
+        Returns the output and the state after each sequence's last step, in x's sorted order.
+        Only for one direction: the other one would have to begin at a future step.
+        """
+        after = []
+        for place, layer in enumerate(self.layers):
+            x, final = layer(self.dropout(x), None if state is None else state[place])
+            after.append(final)
+        return self.dropout(x), tuple(after)
+
     def summary(self, output: Packed) -> Tensor:
         """(B, output_size) what each direction holds when it has read everything; sorted order."""
         last = output.data[output.layout.last_row]
@@ -110,10 +123,29 @@ class WindowEncoder(nn.Module):
     def forward(self, x: Packed) -> Packed:
         """x: (N, input_size) -> (N, output_size)."""
         features = windows(self.dropout(x), before=self.before, after=self.after)
+        dropped: Packed = self.dropout(x.with_data(self._through(features)))
+        return dropped
+
+    def _through(self, features: Tensor) -> Tensor:
         for layer in self.layers:
             features = torch.relu(layer(features))
-        dropped: Packed = self.dropout(x.with_data(features))
-        return dropped
+        return features
+
+    def run(self, x: Packed, state: Any = None) -> tuple[Packed, Any]:
+        """Go on from a state: the `before` inputs (before, B, input_size) that came last.
+
+        Only where a step sees none of those after it.
+        """
+        x, layout = self.dropout(x), x.layout
+        if state is None:
+            state = x.data.new_zeros(self.before, layout.num_sequences, x.data.shape[-1])
+        seen = torch.cat([state, layout.pad(x.data)])
+        features = torch.cat(
+            [seen[place : place + layout.num_steps] for place in range(self.before + 1)], dim=-1
+        )
+        last = layout.lengths + torch.arange(self.before)[:, None]
+        after = seen[last, torch.arange(layout.num_sequences)]
+        return self.dropout(x.with_data(self._through(layout.unpad(features)))), after
 
     def summary(self, output: Packed) -> Tensor:
         """(B, output_size) the mean over the steps; sorted order."""

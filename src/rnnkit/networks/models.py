@@ -19,12 +19,12 @@ __all__ = ["ClassifierNetwork", "TaggerNetwork", "TranslatorNetwork", "count_par
 class ClassifierNetwork(nn.Module):
     """Many to one: a sequence to the logits of its class.
 
-    embedding: None when the input is numbers already.
+    embedding: a WordEmbedding takes `characters` and `spelling` too; None for numbers.
     """
 
     def __init__(
         self,
-        embedding: TokenEmbedding | None,
+        embedding: WordEmbedding | TokenEmbedding | None,
         body: Pooled | FixedWindow,
         num_classes: int,
         *,
@@ -35,9 +35,11 @@ class ClassifierNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = Linear(body.output_size, num_classes)
 
-    def forward(self, x: Packed) -> Tensor:
+    def forward(
+        self, x: Packed, characters: Packed | None = None, spelling: Tensor | None = None
+    ) -> Tensor:
         """x: (N, C) ids or (N, F) numbers -> (B, K) logits in the caller's order."""
-        x = _embed(self.embedding, x)
+        x = _embed(self.embedding, x, characters, spelling)
         logits: Tensor = self.head(self.dropout(self.body(x)))
         return logits.index_select(0, x.layout.inverse)
 
@@ -65,6 +67,18 @@ class TaggerNetwork(nn.Module):
         x = _embed(self.embedding, x, characters, spelling)
         logits: Tensor = self.head(self.encoder(x).data)
         return logits
+
+    def run(
+        self,
+        x: Packed,
+        characters: Packed | None = None,
+        spelling: Tensor | None = None,
+        *,
+        state: Any = None,
+    ) -> tuple[Tensor, Any]:
+        """The same from the encoder's state on, and the state after; see `RecurrentEncoder.run`."""
+        output, after = self.encoder.run(_embed(self.embedding, x, characters, spelling), state)
+        return self.head(output.data), after
 
 
 class TranslatorNetwork(nn.Module):

@@ -11,6 +11,7 @@ from rnnkit.tasks import (
     Captioner,
     SequenceClassifier,
     SequenceEstimator,
+    SequenceRegressor,
     SequenceTagger,
     Translator,
 )
@@ -19,7 +20,13 @@ __all__ = ["ESTIMATORS", "load"]
 
 ESTIMATORS: dict[str, type[SequenceEstimator]] = {
     estimator.__name__: estimator
-    for estimator in (SequenceClassifier, SequenceTagger, Translator, Captioner)
+    for estimator in (
+        Captioner,
+        SequenceClassifier,
+        SequenceRegressor,
+        SequenceTagger,
+        Translator,
+    )
 }
 
 

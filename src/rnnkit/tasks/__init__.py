@@ -3,6 +3,7 @@
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.captioner import Attended, Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.regressor import SequenceRegressor
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
@@ -12,6 +13,7 @@ __all__ = [
     "Captioner",
     "SequenceClassifier",
     "SequenceEstimator",
+    "SequenceRegressor",
     "SequenceTagger",
     "Translation",
     "Translator",

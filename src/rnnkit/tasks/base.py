@@ -23,9 +23,10 @@ from rnnkit.bptt import Policy, policy_of
 from rnnkit.cells import SCHEMES, initialize_, set_bptt
 from rnnkit.diagnose import Subject
 from rnnkit.errors import InputError, OptionError, check_option
-from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, Trainer
+from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import count_parameters
 from rnnkit.packed import Layout
+from rnnkit.tasks.carrying import WindowedBatches
 from rnnkit.tasks.files import TABLE, distinct, header_of, load_weights, parameters_from
 from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
 from rnnkit.tasks.objectives import CrossEntropy, Objective
@@ -75,6 +76,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     # Whether states of a decoder go from step to step, each with a loss of its own.
     _decodes: ClassVar[bool] = False
+
+    # Steps between two updates, for those that read long sequences in windows.
+    update_every: int | None = None
 
     # What can be watched on held-out examples.
     _monitors: ClassVar[Mapping[str, tuple[str, str]]] = CrossEntropy.monitors
@@ -219,7 +223,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             if not hasattr(self, "_trainer"):
                 self._trainer = self._make_trainer([], watched=False)
             self.module_.train()
-            for batch in self._batches(data, seed, self._calls):
+            for batch in self._next_batches(data, seed):
                 self._trainer.train_batch(batch)
             self.module_.eval()
         return self
@@ -286,18 +290,30 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _evaluate(self, data: Encoded) -> dict[str, float]:
         """Means over the targets, such as the loss without smoothing or weights."""
-        sums: dict[str, float] = {}
-        count = 0
-        for batch in self._batches(data, None, 0):
+        told: dict[str, list[Tensor]] = {}
+        for batch in self._in_order(data):
             outputs, targets, _ = self._logits(self.module_, batch)
             for name, values in self._objective().figures(outputs, targets).items():
-                sums[name] = sums.get(name, 0.0) + float(values.sum())
-            count += len(targets)
-        return {name: total / count for name, total in sums.items()}
+                told.setdefault(name, []).append(values.double())
+        return {name: float(torch.cat(values).nanmean()) for name, values in told.items()}
 
-    def _batches(self, data: Encoded, seed: int | None, epoch: int) -> Batches[Any]:
-        size = self.batch_size if seed is not None else max(self.batch_size, PREDICT_BATCH)
-        return Batches(data.lengths, data.collate, batch_size=size, seed=seed, rng_key=epoch)
+    def _batches(self, data: Encoded, seed: int, epoch: int) -> SizedBatches:
+        """An epoch of training."""
+        batches = Batches(
+            data.lengths, data.collate, batch_size=self.batch_size, seed=seed, rng_key=epoch
+        )
+        if self.update_every is None:
+            return batches
+        return WindowedBatches(batches, data.lengths, self.update_every)
+
+    def _next_batches(self, data: Encoded, seed: int) -> SizedBatches:
+        """What one call of partial_fit goes over."""
+        return self._batches(data, seed, self._calls)
+
+    def _in_order(self, data: Encoded) -> Batches[Any]:
+        """Without training: whole sequences, longest first."""
+        size = max(self.batch_size, PREDICT_BATCH)
+        return Batches(data.lengths, data.collate, batch_size=size)
 
     def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:
         """Set a share of the examples aside, the same share of every class; none if too few."""
@@ -318,7 +334,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _in_batches(self, data: Encoded, answer: Any) -> list[Any]:
         """`answer(batch)` gives one result a sequence; results come back in X's order."""
         results: list[Any] = [None] * len(data)
-        batches = self._batches(data, None, 0)
+        batches = self._in_order(data)
         self.module_.eval()
         with torch.inference_mode():
             for indices, batch in zip(batches.indices, batches, strict=True):

@@ -319,7 +319,7 @@ class Captioner(SpeakingEstimator):
 
     def _vectorizer(self) -> ImageVectorizer | SeriesVectorizer:
         if self._has_features:
-            return SeriesVectorizer()
+            return SeriesVectorizer(missing="refuse")
         return ImageVectorizer(image_size=self.image_size, channels=self.channels, load=load_image)
 
     def _build(self) -> CaptionerNetwork:

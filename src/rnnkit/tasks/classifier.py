@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,49 +11,22 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
-from torch import Tensor, nn
 
-from rnnkit.batch import pack
 from rnnkit.bptt import Policy
 from rnnkit.errors import InputError, OptionError
-from rnnkit.networks import (
-    ClassifierNetwork,
-    FixedWindow,
-    Pooled,
-    TokenEmbedding,
-    build_encoder,
-)
-from rnnkit.packed import Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
-from rnnkit.tasks.inputs import read_like
+from rnnkit.tasks.base import check_classes, with_classes
 from rnnkit.tasks.objectives import CrossEntropy
-from rnnkit.tasks.subjects import step_labels
+from rnnkit.tasks.reader import SequenceReader
 from rnnkit.vectorize import (
-    IdVectorizer,
     LabelEncoder,
-    SeriesVectorizer,
-    TextVectorizer,
     labels_from_json,
     labels_to_json,
 )
 
 __all__ = ["SequenceClassifier"]
 
-VECTORIZERS: dict[str, Any] = {
-    "text": TextVectorizer,
-    "series": SeriesVectorizer,
-    "ids": IdVectorizer,
-}
 
-
-class ClassifierBatch(NamedTuple):
-    """x: packed ids or numbers; targets: (B,) class indices, in the caller's order."""
-
-    x: Packed
-    targets: Tensor | None
-
-
-class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
+class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
     """Give each sequence a class: sentiment of a review, what a series shows.
 
     p(k | x_1..x_T) = softmax(W pool(h_1..h_T) + b), h from a recurrent network.
@@ -63,15 +36,18 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
     cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast (a
         bag of tokens, or the padded window of a series).
     inputs : "auto", or "text", "tokens", "series", "ids" to say what X is. Series are lists or
-        arrays of numbers, (steps,) or (steps, features); a 2-D array is one series a row. NaN at
-        either end of a series, and 0 at either end of ids, are padding.
+        arrays of numbers, (steps,) or (steps, features), of any lengths; a 2-D array is one series
+        a row. NaN at either end of a series, and 0 at either end of ids, are padding.
     level : "word", "char" or "jamo": what a step of a text is.
     lower, normalize, analyzer, num_words, min_count : as in `Tokenizer`; tokens seen fewer than
         `min_count` times are unknown.
     ngrams, whole_words, buckets : hashed n-grams up to `ngrams`, and hashed whole words (for
         level="char"), added to each step's embedding.
     max_length, truncating : steps kept of a text, dropping from the front ("pre") or the end.
-    scale : whether series are brought to mean 0 and deviation 1 with the training data's figures.
+    scale : of series, with the training data's figures: "standard" (mean 0, deviation 1),
+        "signed-log" (logarithms before that, for amounts of all sizes) or "none".
+    missing : "mask" takes a NaN inside a series as the last value before it and tells the network
+        where values were missing; "refuse" raises.
     embedding_size, hidden_size, num_layers, bidirectional, pooling : the network; `pooling` is
         "last", "mean", "max" or "mean-max".
     dropout, recurrent_dropout, rare_dropout : locked dropout on inputs and states; share of W_hh
@@ -97,8 +73,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
     [1, 0]
     """
 
-    callables: ClassVar[tuple[str, ...]] = ("analyzer",)
-
     def __init__(
         self,
         *,
@@ -115,7 +89,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         buckets: int = 2**16,
         max_length: int | None = None,
         truncating: str = "pre",
-        scale: bool = True,
+        scale: str = "standard",
+        missing: str = "mask",
         embedding_size: int = 64,
         hidden_size: int = 64,
         num_layers: int = 1,
@@ -158,6 +133,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         self.max_length = max_length
         self.truncating = truncating
         self.scale = scale
+        self.missing = missing
         self.embedding_size = embedding_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -202,7 +178,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         check_is_fitted(self, "module_")
         data = self._encode(self._inputs(X), None)
         rows = self._in_batches(
-            data, lambda batch: torch.log_softmax(self.module_(batch.x).double(), dim=-1)
+            data, lambda batch: torch.log_softmax(self.module_(*batch.source).double(), dim=-1)
         )
         return np.stack([row.numpy() for row in rows])
 
@@ -210,6 +186,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
         return tags
 
     # -- how it is made -------------------------------------------------------------------------
@@ -236,30 +213,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         check_classes(self.classes_)
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        self.vectorizer_ = self._vectorizer().fit(X)
+        super()._learn_vocabulary(X, y)
         self.class_weight_ = self._weights(np.asarray(y))
-        # Only the feed-forward contrast of series has a fixed input length.
-        fixed = self.cell == "none" and self.kind_ == "series"
-        self.window_ = max(map(len, self.vectorizer_.transform(X))) if fixed else None
-
-    def _vectorizer(self) -> Any:
-        if self.kind_ == "series":
-            return SeriesVectorizer(scale=self.scale)
-        if self.kind_ == "ids":
-            return IdVectorizer()
-        return TextVectorizer(
-            level=self.level,
-            lower=self.lower,
-            normalize=self.normalize,
-            analyzer=self.analyzer,
-            num_words=self.num_words,
-            min_count=self.min_count,
-            ngrams=self.ngrams,
-            words=self.whole_words,
-            buckets=self.buckets,
-            max_length=self.max_length,
-            truncating=self.truncating,
-        )
 
     def _weights(self, y: np.ndarray) -> list[float] | None:
         if self.class_weight is None:
@@ -288,81 +243,21 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         weight = None if self.class_weight_ is None else torch.tensor(self.class_weight_)
         return CrossEntropy(weight=weight, label_smoothing=self.label_smoothing)
 
-    def _build(self) -> nn.Module:
-        embedding = None
-        if self.kind_ != "series":
-            embedding = TokenEmbedding(
-                self.vectorizer_.sizes,
-                self.embedding_size,
-                rare=self.vectorizer_.rare(),
-                rare_dropout=self.rare_dropout,
-            )
-        width = self.vectorizer_.num_features if embedding is None else self.embedding_size
-        return ClassifierNetwork(
-            embedding, self._body(width), len(self.classes_), dropout=self.dropout
-        )
+    def _num_outputs(self) -> int:
+        return len(self.classes_)
 
-    def _body(self, input_size: int) -> Pooled | FixedWindow:
-        if self.window_ is not None:
-            return FixedWindow(
-                input_size, self.hidden_size, steps=self.window_, dropout=self.dropout
-            )
-        encoder = build_encoder(
-            self.cell,
-            input_size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            window=0,
-        )
-        return Pooled(encoder, self.pooling)
-
-    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        rows = self.vectorizer_.transform(X)
-        targets = None if y is None else self._labels.encode(np.asarray(y).tolist())
-
-        def collate(indices: np.ndarray) -> ClassifierBatch:
-            x = pack([rows[i] for i in indices])
-            return ClassifierBatch(
-                x, None if targets is None else torch.from_numpy(targets[indices])
-            )
-
-        return Encoded(np.array([len(row) for row in rows]), collate)
-
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        return module(batch.x), batch.targets, batch.x.layout.num_rows
-
-    def _inputs(self, X: Any) -> list[Any]:
-        _, sequences = read_like(X, self.kind_)
-        self._check_columns(X, reset=False)
-        return sequences
-
-    def _look(self, batch: Any) -> Any:
-        return self.module_(batch.x)
-
-    def _layout(self, batch: Any) -> None:  # noqa: ARG002 - one row a sequence
-        return None
-
-    def _step_labels(self, sequence: Any) -> list[str]:
-        return step_labels(self.vectorizer_, sequence)
+    def _targets(self, y: Any) -> np.ndarray:
+        return self._labels.encode(np.asarray(y).tolist())
 
     def _get_state(self) -> dict[str, Any]:
         return {
-            "kind": self.kind_,
-            "vectorizer": self.vectorizer_.get_config(),
+            **super()._get_state(),
             "labels": labels_to_json(self.classes_),
             "class_weight": self.class_weight_,
-            "window": self.window_,
         }
 
     def _set_state(self, state: dict[str, Any]) -> None:
-        self.kind_ = state["kind"]
-        self.vectorizer_ = VECTORIZERS[self.kind_].from_config(
-            state["vectorizer"], **({"analyzer": self.analyzer} if self.kind_ == "text" else {})
-        )
+        super()._set_state(state)
         self._labels = LabelEncoder(labels_from_json(state["labels"]))
         self.classes_ = self._labels.classes
         self.class_weight_ = state["class_weight"]
-        self.window_ = state["window"]

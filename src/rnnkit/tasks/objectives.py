@@ -61,12 +61,15 @@ class CrossEntropy(Objective):
 
 
 class SquaredError(Objective):
-    """The mean over a row's numbers of (output - target)^2."""
+    """(output - target)^2, the mean over the numbers that are there: a NaN has nothing to teach."""
 
     monitors = {"loss": ("valid_loss", "min")}
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.mse_loss(outputs, targets)
+        known = ~targets.isnan()
+        squares = torch.where(known, outputs - targets, 0.0).square()
+        return squares.sum() / known.sum().clamp(min=1)
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return torch.square(outputs - targets).flatten(1).mean(dim=1)
+        """NaN for a row without a target."""
+        return (outputs - targets).square().flatten(1).nanmean(dim=1)

@@ -63,7 +63,7 @@ class SequenceTagger(SequenceEstimator):
     lower, normalize, min_count : how words are counted; characters keep their case.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
-    scale : for series. The others are those of `SequenceClassifier`.
+    scale, missing : for series. The others are those of `SequenceClassifier`.
 
     Attributes
     ----------
@@ -83,7 +83,8 @@ class SequenceTagger(SequenceEstimator):
         lower: bool = True,
         normalize: str | None = None,
         min_count: int = 1,
-        scale: bool = True,
+        scale: str = "standard",
+        missing: str = "mask",
         embedding_size: int = 100,
         character_size: int = 32,
         character_hidden_size: int = 64,
@@ -118,6 +119,7 @@ class SequenceTagger(SequenceEstimator):
         self.normalize = normalize
         self.min_count = min_count
         self.scale = scale
+        self.missing = missing
         self.embedding_size = embedding_size
         self.character_size = character_size
         self.character_hidden_size = character_hidden_size
@@ -235,7 +237,7 @@ class SequenceTagger(SequenceEstimator):
 
     def _vectorizer(self) -> Any:
         if self.kind_ == "series":
-            return SeriesVectorizer(scale=self.scale)
+            return SeriesVectorizer(scale=self.scale, missing=self.missing)
         if self.kind_ == "ids":
             return IdVectorizer()
         return WordVectorizer(lower=self.lower, normalize=self.normalize, min_count=self.min_count)

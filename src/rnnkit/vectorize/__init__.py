@@ -4,7 +4,14 @@ from rnnkit.vectorize.features import LEVELS, TextVectorizer
 from rnnkit.vectorize.images import ImageVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
-from rnnkit.vectorize.series import IdVectorizer, SeriesVectorizer, used_steps
+from rnnkit.vectorize.series import (
+    MISSING,
+    SCALES,
+    IdVectorizer,
+    SeriesVectorizer,
+    carried_forward,
+    used_steps,
+)
 from rnnkit.vectorize.text import (
     from_jamo,
     hashing_trick,
@@ -18,6 +25,8 @@ from rnnkit.vectorize.words import WordVectorizer
 
 __all__ = [
     "LEVELS",
+    "MISSING",
+    "SCALES",
     "IdVectorizer",
     "ImageVectorizer",
     "LabelEncoder",
@@ -25,6 +34,7 @@ __all__ = [
     "TextVectorizer",
     "Tokenizer",
     "WordVectorizer",
+    "carried_forward",
     "from_jamo",
     "hashing_trick",
     "labels_from_json",

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.errors import InputError
+from rnnkit.errors import InputError, check_option
 
-__all__ = ["IdVectorizer", "SeriesVectorizer", "used_steps"]
+__all__ = ["MISSING", "SCALES", "IdVectorizer", "SeriesVectorizer", "carried_forward", "used_steps"]
+
+SCALES = ("standard", "signed-log", "none")
+MISSING = ("mask", "refuse")
 
 
 def used_steps(sequence: Any) -> slice:
@@ -28,24 +31,33 @@ def used_steps(sequence: Any) -> slice:
 
 
 class SeriesVectorizer:
-    """Series (T,) or (T, F) to float32 arrays (T, F) with mean 0 and deviation 1 a feature.
+    """Series (T,) or (T, F) to float32 arrays (T, F + M) with mean 0 and deviation 1 a feature.
 
-    The scale comes from the series it is fitted on and from nothing else. Steps at either end
-    whose features are all NaN are padding and are cut off; any other NaN, and infinity, is refused.
+    scale: "standard"; "signed-log", sign(x) log(1 + |x|) before that, for amounts that span orders
+        of magnitude; or "none". The figures come from the series it is fitted on and from nothing
+        else.
+    missing: "mask" takes a NaN as the last value before it (the feature's mean where there is
+        none), and for each of the M features that lack values in the fit adds one that is 1 where
+        the value was missing (Lipton et al. 2016; Che et al. 2018, equation 4 without decay).
+        "refuse" raises InputError.
+    Steps at either end whose features are all NaN are padding and are cut off; infinity is refused.
 
-    >>> vectorizer = SeriesVectorizer().fit([[0.0, 2.0]])
-    >>> vectorizer.transform([[float("nan"), 2.0, 0.0]])[0].ravel().tolist()
-    [1.0, -1.0]
+    >>> vectorizer = SeriesVectorizer().fit([[0.0, float("nan"), 2.0]])
+    >>> vectorizer.transform([[float("nan"), 2.0, float("nan"), 0.0]])[0].tolist()
+    [[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]]
     """
 
-    def __init__(self, *, scale: bool = True) -> None:
-        self.scale = scale
+    def __init__(self, *, scale: str = "standard", missing: str = "mask") -> None:
+        check_option("scale", scale, SCALES)
+        check_option("missing", missing, MISSING)
+        self.scale, self.missing = scale, missing
         self.mean: np.ndarray | None = None
         self.deviation: np.ndarray | None = None
+        self.masked = np.zeros(0, dtype=bool)
 
     def fit(self, series: Iterable[Any]) -> SeriesVectorizer:
-        """Learn the number of features, and each one's mean and deviation."""
-        arrays = [_valid_steps(i, one) for i, one in enumerate(series)]
+        """Learn the number of features, each one's mean and deviation, and which lack values."""
+        arrays = [self._valid_steps(i, one) for i, one in enumerate(series)]
         widths = sorted({array.shape[1] for array in arrays})
         if len(widths) != 1:
             raise InputError(
@@ -53,8 +65,14 @@ class SeriesVectorizer:
                 f"{', '.join(map(str, widths))}."
             )
         steps = np.concatenate(arrays)
-        self.mean = steps.mean(axis=0) if self.scale else np.zeros(widths[0])
-        deviation = steps.std(axis=0) if self.scale else np.ones(widths[0])
+        lacking = np.isnan(steps)
+        if lacking.all(axis=0).any():
+            column = int(np.flatnonzero(lacking.all(axis=0))[0])
+            raise InputError(f"feature {column} has no value in any series: leave it out.")
+        self.masked = lacking.any(axis=0)
+        scales = self.scale != "none"
+        self.mean = np.nanmean(steps, axis=0) if scales else np.zeros(widths[0])
+        deviation = np.nanstd(steps, axis=0) if scales else np.ones(widths[0])
         # A constant feature tells nothing: it becomes 0 instead of a division by (almost) zero.
         tiny = deviation <= 1e-12 * np.maximum(np.abs(self.mean), 1e-30)
         self.deviation = np.where(tiny, 1.0, deviation)
@@ -62,39 +80,84 @@ class SeriesVectorizer:
 
     @property
     def num_features(self) -> int:
-        """F, features a step."""
-        if self.mean is None:
+        """F + M, numbers a step."""
+        return len(self._fitted[0]) + int(self.masked.sum())
+
+    @property
+    def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.mean is None or self.deviation is None:
             raise InputError("this SeriesVectorizer is not fitted: call fit first.")
-        return len(self.mean)
+        return self.mean, self.deviation
 
     def transform(self, series: Sequence[Any]) -> list[np.ndarray]:
-        """(T, F) float32 for each series."""
-        arrays = [_valid_steps(i, one) for i, one in enumerate(series)]
+        """(T, F + M) float32 for each series."""
+        width = len(self._fitted[0])
+        arrays = [self._valid_steps(i, one) for i, one in enumerate(series)]
         for position, array in enumerate(arrays):
-            if array.shape[1] != self.num_features:
+            if array.shape[1] != width:
                 raise InputError(
                     f"series {position} has {array.shape[1]} features a step, but the model was "
-                    f"fitted with {self.num_features}."
+                    f"fitted with {width}."
                 )
-        return [((array - self.mean) / self.deviation).astype(np.float32) for array in arrays]
+        return [self._numbers(array) for array in arrays]
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """(..., F) scaled numbers as the series had them."""
+        mean, deviation = self._fitted
+        plain: np.ndarray = np.asarray(values, dtype=np.float64) * deviation + mean
+        if self.scale == "signed-log":
+            plain = np.sign(plain) * np.expm1(np.abs(plain))
+        return plain
+
+    def transform_step(
+        self, values: np.ndarray, before: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One more step of B series: (B, F) -> its numbers (B, F + M), and the values filled in.
+
+        before: (B, F) the values of the step before, which stand in for missing ones.
+        """
+        lacking = np.isnan(values)
+        filled = values if before is None else np.where(lacking, before, values)
+        mean, deviation = self._fitted
+        scaled = np.nan_to_num((self._compressed(filled) - mean) / deviation)
+        masks = lacking[:, self.masked]
+        return np.concatenate([scaled, masks], axis=1).astype(np.float32), filled
+
+    def _numbers(self, array: np.ndarray) -> np.ndarray:
+        lacking = np.isnan(array)
+        mean, deviation = self._fitted
+        scaled: np.ndarray = (array - mean) / deviation
+        if not lacking.any() and not self.masked.any():
+            return scaled.astype(np.float32)
+        masks = lacking[:, self.masked]
+        return np.concatenate([np.nan_to_num(carried_forward(scaled)), masks], axis=1).astype(
+            np.float32
+        )
+
+    def _valid_steps(self, position: int, series: Any) -> np.ndarray:
+        return self._compressed(_valid_steps(position, series, missing=self.missing == "mask"))
+
+    def _compressed(self, values: np.ndarray) -> np.ndarray:
+        if self.scale != "signed-log":
+            return values
+        logarithms: np.ndarray = np.sign(values) * np.log1p(np.abs(values))
+        return logarithms
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON from which `from_config` makes the same vectorizer."""
+        config: dict[str, Any] = {"scale": self.scale, "missing": self.missing}
         if self.mean is None or self.deviation is None:
-            return {"scale": self.scale}
-        return {
-            "scale": self.scale,
-            "mean": self.mean.tolist(),
-            "deviation": self.deviation.tolist(),
-        }
+            return config
+        fitted = {"mean": self.mean, "deviation": self.deviation, "masked": self.masked}
+        return {**config, **{name: value.tolist() for name, value in fitted.items()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeriesVectorizer:
         """The vectorizer that `get_config` described."""
-        vectorizer = cls(scale=config["scale"])
+        vectorizer = cls(scale=config["scale"], missing=config["missing"])
         if "mean" in config:
-            vectorizer.mean = np.asarray(config["mean"])
-            vectorizer.deviation = np.asarray(config["deviation"])
+            for name in ("mean", "deviation", "masked"):
+                setattr(vectorizer, name, np.asarray(config[name]))
         return vectorizer
 
 
@@ -155,7 +218,18 @@ def _ids(position: int, sequence: Any) -> np.ndarray:
     return used if used.size else np.zeros(1, np.int64)
 
 
-def _valid_steps(position: int, series: Any) -> np.ndarray:
+def carried_forward(array: np.ndarray) -> np.ndarray:
+    """(T, F) with each NaN as the last value before it; those with none before them stay.
+
+    >>> carried_forward(np.array([[np.nan], [1.0], [np.nan]])).ravel().tolist()
+    [nan, 1.0, 1.0]
+    """
+    steps = np.where(np.isnan(array), 0, np.arange(len(array))[:, None])
+    filled: np.ndarray = np.take_along_axis(array, np.maximum.accumulate(steps, axis=0), axis=0)
+    return filled
+
+
+def _valid_steps(position: int, series: Any, *, missing: bool) -> np.ndarray:
     """(T, F) float64 without the NaN steps at either end."""
     try:
         array = np.asarray(series, dtype=np.float64)
@@ -172,10 +246,12 @@ def _valid_steps(position: int, series: Any) -> np.ndarray:
     array = array[steps]
     if not len(array):
         raise InputError(f"series {position} has no step with a value: leave it out.")
-    if not np.isfinite(array).all():
-        step = int(steps.start + np.nonzero(~np.isfinite(array).all(axis=1))[0][0])
+    wrong: np.ndarray = np.isinf(array) if missing else ~np.isfinite(array)
+    if wrong.any():
+        step = int(steps.start + np.nonzero(wrong.any(axis=1))[0][0])
+        what = "infinity" if missing else "NaN or infinity"
+        way = "" if missing else ", or set missing='mask'; NaN at either end is padding"
         raise InputError(
-            f"series {position} holds NaN or infinity at step {step}. Fill in missing values "
-            f"first; NaN is allowed only as padding at either end."
+            f"series {position} holds {what} at step {step}. Fill in missing values first{way}."
         )
     return array
