@@ -70,3 +70,16 @@ def test_what_is_to_be_copied_stands_at_the_beginning(two_limits):
     assert torch.equal(x[:5].argmax(dim=-1), target)
     assert (x[5:].argmax(dim=-1) >= 8).all()
     assert (x[11].argmax(dim=-1) == 9).all()  # the sign, one step before the first answer
+
+
+def test_shapes_that_are_drawn_are_named_in_two_languages(capsys):
+    spec = importlib.util.spec_from_file_location("captioning", ROOT / "examples/captioning.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    drawn, english, korean = module.pictures(200, seed=0)
+    assert {picture.shape for picture in drawn} == {(32, 32, 3)}
+    assert len(set(english)) == len(set(korean)) == 4 * 3 * 2
+    assert set(module.main(["--quick"])) == {"English", "Korean"}
+    shown = capsys.readouterr().out
+    assert "where it looked" in shown
+    assert "(end)" in shown

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 
 from benchmarks import report
-from benchmarks.quality import classification, tagging, translation
+from benchmarks.quality import captioning, classification, tagging, translation
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
+    "caption-emoji": captioning.caption_emoji,
+    "caption-flickr8k": captioning.caption_flickr8k,
     "translate-samples": translation.translate_samples,
     "tag-ewt": tagging.tag_ewt,
     "classify-nsmc": classification.classify_nsmc,

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from rnnkit import SequenceClassifier, SequenceRegressor, SequenceTagger, Translator
+from rnnkit import (
+    Captioner,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+    Translator,
+)
 from tests.checks import CHECKS, Case
 
 SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 8, "lr": 0.02, "random_state": 3}
@@ -78,7 +86,38 @@ def numerals() -> Case:
     return Case("numerals", model, X, y, 0.9, ["", "six", "one one one one", "하나"])
 
 
-CASES = [reviews(), rising(), parts_of_speech(), moments(), means(), running_sums(), numerals()]
+def colored_halves() -> Case:
+    colors = {"빨간": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 230)}
+    X, y = [], []
+    for (name, color), top, light in product(colors.items(), (True, False), (0, 20)):
+        image = np.full((10, 8, 3), 255 - light, np.uint8)
+        image[:5] = color if top else image[:5]
+        image[5:] = image[5:] if top else color
+        X.append(image)
+        y.append(f"{name} {'above' if top else 'below'}")
+    model = Captioner(
+        max_epochs=25,
+        validation_fraction=0,
+        dropout=0,
+        image_size=8,
+        encoder_size=16,
+        beam_size=2,
+        **{**SMALL, "batch_size": 4},
+    )
+    unseen = [np.zeros((8, 8)), np.full((3, 20, 4), 9, np.uint8), np.ones((1, 1, 3))]
+    return Case("colored halves", model, X, y, 0.9, unseen)
+
+
+CASES = [
+    reviews(),
+    rising(),
+    parts_of_speech(),
+    moments(),
+    means(),
+    running_sums(),
+    numerals(),
+    colored_halves(),
+]
 
 
 @pytest.fixture(scope="module")

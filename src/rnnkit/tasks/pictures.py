@@ -51,6 +51,12 @@ def read_pictures(X: Any, name: str = "X") -> list[Any]:
         raise InputError(
             f"{name} is one {type(X).__name__}, but a list of images is expected: put it in a list."
         )
+    shape = getattr(X, "shape", ())
+    if len(shape) == 3 and shape[-1] in (3, 4) and isinstance(X, np.ndarray):
+        raise InputError(
+            f"{name} has shape {shape}, which is one image, but a list of images is expected: put "
+            f"it in a list."
+        )
     return _listed(X, name, "images", smallest=3)
 
 
@@ -82,9 +88,7 @@ def read_features(X: Any, name: str = "X") -> list[np.ndarray]:
 def read_captions_of(y: Any, name: str) -> list[list[str]]:
     """The captions of each image, of which each may have one (a string) or several (a list)."""
     if isinstance(y, str) or not isinstance(y, Iterable):
-        raise InputError(
-            f"{name} is a {type(y).__name__}, but the captions of images are expected."
-        )
+        raise InputError(f"{name} is a {type(y).__name__}, but a list of captions is expected.")
     several = [[one] if isinstance(one, str) else one for one in y]
     for position, texts in enumerate(several):
         if (

@@ -150,9 +150,11 @@ def _channels_first(position: int, image: Any) -> np.ndarray:
     return np.ascontiguousarray(array, np.float32)
 
 
-def _has_channels_first(shape: tuple[int, ...], preferred: bool) -> bool:
-    first, last = shape[0] in (1, 3, 4), shape[2] in (1, 3, 4)
-    return first and (preferred or not last)
+def _has_channels_first(shape: tuple[int, ...], is_tensor: bool) -> bool:
+    """Of an array only where nothing else is possible."""
+    if is_tensor:
+        return shape[0] in (1, 3, 4)
+    return shape[0] in (1, 3) and shape[2] not in (1, 3, 4)
 
 
 def _as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
