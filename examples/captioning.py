@@ -35,6 +35,7 @@ def draw(shape: str, color: tuple[int, ...], side: float, generator: np.random.G
     middle = np.array([0.5, side]) * SIZE + generator.uniform(-2, 2, size=2)
     radius = generator.uniform(0.14, 0.2) * SIZE
     y, x = (np.indices((SIZE, SIZE)) + 0.5) - middle[:, None, None]
+    near, far = np.minimum(abs(x), abs(y)), np.maximum(abs(x), abs(y))
     inside = {
         "circle": x**2 + y**2 < radius**2,
         "square": np.maximum(abs(x), abs(y)) < 0.9 * radius,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.quality.result import Result, corpora
@@ -110,7 +111,7 @@ def best_constants(
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     words = ["", *caption_words(text), ""]
-    return list(zip(words, words[1:], strict=False))
+    return list(pairwise(words))
 
 
 def _parts(name: str, caption: str) -> list[CaptionedImages]:

@@ -51,10 +51,9 @@ def read_pictures(X: Any, name: str = "X") -> list[Any]:
         raise InputError(
             f"{name} is one {type(X).__name__}, but a list of images is expected: put it in a list."
         )
-    shape = getattr(X, "shape", ())
-    if len(shape) == 3 and shape[-1] in (3, 4) and isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[-1] in (3, 4):
         raise InputError(
-            f"{name} has shape {shape}, which is one image, but a list of images is expected: put "
+            f"{name} has shape {X.shape}, which is one image, but a list of images is expected: put "
             f"it in a list."
         )
     return _listed(X, name, "images", smallest=3)
