@@ -38,9 +38,8 @@ def draw(shape: str, color: tuple[int, ...], side: float, generator: np.random.G
     near, far = np.minimum(abs(x), abs(y)), np.maximum(abs(x), abs(y))
     inside = {
         "circle": x**2 + y**2 < radius**2,
-        "square": np.maximum(abs(x), abs(y)) < 0.9 * radius,
-        "cross": (np.minimum(abs(x), abs(y)) < 0.3 * radius)
-        & (np.maximum(abs(x), abs(y)) < radius),
+        "square": far < 0.9 * radius,
+        "cross": (near < 0.3 * radius) & (far < radius),
     }
     picture[inside[shape]] = color
     return picture

@@ -24,9 +24,10 @@ EMOJI = {
     "encoder_size": 128,
     "augment": "shift",
     "batch_size": 16,
-    "max_epochs": 60,
+    "max_epochs": 50,
     "lr": 3e-3,
-    "dropout": 0.2,
+    "dropout": 0.1,
+    "label_smoothing": 0.0,
     "monitor": "accuracy",
 }
 
@@ -40,7 +41,7 @@ FLICKR8K = {
     "hidden_size": 256,
     "input_feeding": False,
     "batch_size": 32,
-    "max_epochs": 12,
+    "max_epochs": 20,
     "lr": 2e-3,
     "monitor": "accuracy",
 }

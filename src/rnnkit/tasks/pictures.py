@@ -53,8 +53,8 @@ def read_pictures(X: Any, name: str = "X") -> list[Any]:
         )
     if isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[-1] in (3, 4):
         raise InputError(
-            f"{name} has shape {X.shape}, which is one image, but a list of images is expected: put "
-            f"it in a list."
+            f"{name} has shape {X.shape}, which is one image, but a list of images is expected: "
+            f"put it in a list."
         )
     return _listed(X, name, "images", smallest=3)
 
