@@ -85,7 +85,7 @@ class CaptionerNetwork(nn.Module):
         """Where each of the steps of `forward` looks, (N, S), and the grid (h, w) or (S,)."""
         memory, mask, grid = self.features(images)
         state = self._start(memory, mask, rows[inputs.layout.order])
-        return self.decoder.attended(inputs, state), grid
+        return self.decoder.align(inputs, state), grid
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
         """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""

@@ -181,7 +181,7 @@ class AttentionDecoder(nn.Module):
         context, _ = self.attention(queries, state.keys, state.memory, state.mask)
         return x.with_data(self._combine(x.layout.unpad(context.transpose(0, 1)), x.data))
 
-    def attended(self, inputs: Packed, state: DecoderState) -> Tensor:
+    def align(self, inputs: Packed, state: DecoderState) -> Tensor:
         """Where each step looks: (N, S) weights, rows of sum 1; arguments as of `forward`."""
         looks = []
         for tokens in torch.split(inputs.data, inputs.layout.batch_sizes.tolist()):
