@@ -179,3 +179,16 @@ def test_the_numbers_example_runs_and_draws_where_it_looks(
 )
 def test_numbers_are_read_as_in_both_languages(translation, number, english, korean):
     assert (translation.english(number), translation.korean(number)) == (english, korean)
+
+
+def test_shapes_that_are_drawn_are_named_in_two_languages(capsys):
+    spec = importlib.util.spec_from_file_location("captioning", ROOT / "examples/captioning.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    drawn, english, korean = module.pictures(200, seed=0)
+    assert {picture.shape for picture in drawn} == {(32, 32, 3)}
+    assert len(set(english)) == len(set(korean)) == 4 * 3 * 2
+    assert set(module.main(["--quick"])) == {"English", "Korean"}
+    shown = capsys.readouterr().out
+    assert "where it looked" in shown
+    assert "(end)" in shown

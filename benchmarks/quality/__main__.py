@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from benchmarks import report
 from benchmarks.quality import (
+    captioning,
     classification,
     language,
     remembering,
@@ -19,6 +20,8 @@ from benchmarks.quality import (
 from benchmarks.quality.result import Result
 
 BENCHMARKS: dict[str, Callable[[int], Result]] = {
+    "caption-emoji": captioning.caption_emoji,
+    "caption-flickr8k": captioning.caption_flickr8k,
     "translate-samples": translation.translate_samples,
     "translate-multi30k": translation.translate_multi30k,
     "translate-en-ko": translation.translate_en_ko,

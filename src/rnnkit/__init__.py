@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
     from rnnkit.tasks import (
+        Caption,
+        Captioner,
         LanguageModel,
         SequenceClassifier,
         SequenceRegressor,
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Caption",
+    "Captioner",
     "LanguageModel",
     "RnnkitError",
     "SequenceClassifier",
@@ -35,6 +39,8 @@ __version__ = "0.1.0"
 # Imported when first used, so that `rnnkit --help` need not wait for torch.
 _HOMES = {
     "LanguageModel": "rnnkit.tasks",
+    "Caption": "rnnkit.tasks",
+    "Captioner": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
     "SequenceRegressor": "rnnkit.tasks",

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from rnnkit import SequenceClassifier, SequenceRegressor, SequenceTagger, Translator
+from rnnkit import (
+    Captioner,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+    Translator,
+)
 from tests.checks import CHECKS, Case
 
 SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 8, "lr": 0.02, "random_state": 3}
@@ -110,6 +118,28 @@ def subwords() -> Case:
     return Case("subwords", model, case.X, case.y, 0.9, [*case.unseen, "🐟 \ud800"])
 
 
+def colored_halves() -> Case:
+    colors = {"빨간": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 230)}
+    X, y = [], []
+    for (name, color), top, light in product(colors.items(), (True, False), (0, 20)):
+        image = np.full((10, 8, 3), 255 - light, np.uint8)
+        image[:5] = color if top else image[:5]
+        image[5:] = image[5:] if top else color
+        X.append(image)
+        y.append(f"{name} {'above' if top else 'below'}")
+    model = Captioner(
+        max_epochs=25,
+        validation_fraction=0,
+        dropout=0,
+        image_size=8,
+        encoder_size=16,
+        beam_size=2,
+        **{**SMALL, "batch_size": 4},
+    )
+    unseen = [np.zeros((8, 8)), np.full((3, 20, 4), 9, np.uint8), np.ones((1, 1, 3))]
+    return Case("colored halves", model, X, y, 0.9, unseen)
+
+
 CASES = [
     reviews(),
     rising(),
@@ -120,6 +150,7 @@ CASES = [
     running_sums(),
     numerals(),
     subwords(),
+    colored_halves(),
 ]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnkit import SequenceClassifier, SequenceTagger, Translator
+from rnnkit import Captioner, SequenceClassifier, SequenceTagger, Translator
 from rnnkit.bptt import Full, Truncated
 from rnnkit.diagnose import gradient_flow, trace, truncation_audit
 from rnnkit.errors import InputError
@@ -13,6 +13,8 @@ SMALL = {"hidden_size": 8, "embedding_size": 8, "max_epochs": 2, "random_state":
 REVIEWS = ["a good film that was long", "bad", "the film was bad", "good"]
 SENTENCES = [["dogs", "bark"], ["birds", "sing", "now"], ["fish"]]
 TAGS = [["N", "V"], ["N", "V", "A"], ["N"]]
+IMAGES = [np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8), np.eye(8)]
+NAMES = ["a night", "the snow at day", "line"]
 ENGLISH, KOREAN = ["one", "three two", "two"], ["하나", "셋 둘", "둘"]
 
 CASES = {
@@ -29,6 +31,11 @@ CASES = {
         Translator(**SMALL, validation_fraction=0, source_level="word", input_feeding=False),
         ENGLISH,
         KOREAN,
+    ),
+    "captioner": (
+        Captioner(**SMALL, validation_fraction=0, image_size=8, encoder_size=8),
+        IMAGES,
+        NAMES,
     ),
 }
 
@@ -90,7 +97,11 @@ def test_every_estimator_can_be_looked_into(case):
     audit = truncation_audit(model, (X, y), [(1, 1), (50, 50)])
     assert audit.cosines[0] < audit.cosines[1]
     assert audit.cosines[1] == pytest.approx(1.0, abs=1e-6)
-    assert len(trace(model, X[0]).layers) > 0
+    if isinstance(model, Captioner):  # whose only recurrence is the decoder
+        with pytest.raises(InputError, match="no recurrent layer"):
+            trace(model, X[0])
+    else:
+        assert len(trace(model, X[0]).layers) > 0
 
 
 def test_the_first_layers_states_of_a_trace_are_those_of_the_network():
@@ -110,6 +121,8 @@ def test_steps_are_called_what_they_are(fitted):
     assert trace(fitted["tagger"][0], ["dogs", "sing"]).labels == ["dogs", "sing"]
     assert trace(fitted["translator"][0], "one").labels == ["o", "n", "e"]
     assert trace(fitted["by words"][0], "one two").labels == ["one", "two"]
+    captioner = fitted["captioner"][0]
+    assert captioner.subject(IMAGES[:1], NAMES[:1]).labels == ["<start>", "a", "night"]
 
 
 def test_a_decoders_lags_are_counted_from_the_last_token(fitted):

@@ -1,5 +1,12 @@
-"""Files to examples: tables, tagged sentences, sentence pairs, and samples of real data."""
+"""Files to examples: tables, tagged sentences, sentence pairs, images, and samples of real data."""
 
+from rnnkit.data.images import (
+    CaptionedImages,
+    Images,
+    load_image,
+    read_captions,
+    read_images,
+)
 from rnnkit.data.pairs import Pairs, read_pairs
 from rnnkit.data.samples import Sample, load_english_korean
 from rnnkit.data.series import SeriesTable, Windows, read_series
@@ -10,6 +17,8 @@ from rnnkit.data.textfile import read_lines
 from rnnkit.data.ts import LabeledSeries, read_ts
 
 __all__ = [
+    "CaptionedImages",
+    "Images",
     "LabeledSeries",
     "Pairs",
     "Sample",
@@ -18,7 +27,10 @@ __all__ = [
     "TaggedSentences",
     "Windows",
     "load_english_korean",
+    "load_image",
+    "read_captions",
     "read_conllu",
+    "read_images",
     "read_lines",
     "read_pairs",
     "read_series",

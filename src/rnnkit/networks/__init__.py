@@ -1,11 +1,13 @@
 """Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
 
 from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
+from rnnkit.networks.captioner import CaptionerNetwork
 from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
+from rnnkit.networks.images import Augment, ConvEncoder, GivenEncoder
 from rnnkit.networks.language import LanguageNetwork
 from rnnkit.networks.models import (
     ClassifierNetwork,
@@ -18,11 +20,15 @@ from rnnkit.networks.pooling import FixedWindow, Pooled
 __all__ = [
     "AdditiveAttention",
     "AttentionDecoder",
+    "Augment",
+    "CaptionerNetwork",
     "CharacterEmbedding",
     "ClassifierNetwork",
     "ConditionalRandomField",
+    "ConvEncoder",
     "DecoderState",
     "FixedWindow",
+    "GivenEncoder",
     "LanguageNetwork",
     "LockedDropout",
     "MultiplicativeAttention",

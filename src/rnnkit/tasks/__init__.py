@@ -1,6 +1,7 @@
 """The estimators: fit, predict, score, save; the only place where everything meets."""
 
 from rnnkit.tasks.base import SequenceEstimator
+from rnnkit.tasks.captioner import Attended, Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tasks.regressor import SequenceRegressor
@@ -8,6 +9,9 @@ from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
 __all__ = [
+    "Attended",
+    "Caption",
+    "Captioner",
     "LanguageModel",
     "SequenceClassifier",
     "SequenceEstimator",

@@ -22,8 +22,8 @@ TABLE = ("n_features_in_", "feature_names_in_")
 def header_of(estimator: Any) -> dict[str, Any]:
     """What the file says beside the weights, as plain JSON."""
     params = estimator.get_params(deep=False)
-    given = [name for name in estimator.callables if params[name] is not None]
-    params.update(dict.fromkeys(estimator.callables))
+    given = [name for name in estimator.callables if callable(params[name])]
+    params.update(dict.fromkeys(given))
     if not isinstance(params["random_state"], int | None):
         params["random_state"] = None
     return {
@@ -50,7 +50,7 @@ def parameters_from(header: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     missing = [name for name in header["given"] if name not in given]
     if missing:
         raise ArchiveError(
-            f"the model was fitted with a {missing[0]} of your own, which a file cannot hold: "
+            f"the model was fitted with {missing[0]}= of your own, which a file cannot hold: "
             f"load(path, {missing[0]}=...) with the same one."
         )
     return {**{name: _from_plain(value) for name, value in header["params"].items()}, **given}

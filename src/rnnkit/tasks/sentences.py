@@ -19,7 +19,6 @@ __all__ = [
     "SUBWORD",
     "SourceVectorizer",
     "TargetVectorizer",
-    "as_text",
     "load_vectorizer",
     "source_vectorizer",
     "split_words",
@@ -100,8 +99,3 @@ def split_words(X: Sequence[Any], normalize: str | None) -> list[Any]:
         for text in X
     ]
     return [words or [""] for words in split]
-
-
-def as_text(tokens: str | Sequence[str]) -> str:
-    """A text as it is, a list of tokens with spaces between them."""
-    return tokens if isinstance(tokens, str) else " ".join(tokens)

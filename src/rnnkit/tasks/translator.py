@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.batch import pack, pack_like
 from rnnkit.bptt import Policy
-from rnnkit.decode import Hypothesis, beam, greedy, sample
 from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import Callback, Trainer
 from rnnkit.networks import AttentionDecoder, TranslatorNetwork, build_encoder
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.alignment import Alignment, alignment_of
-from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.inputs import read_texts
-from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.sampling import OwnTokens
 from rnnkit.tasks.scoring import score_translations
 from rnnkit.tasks.sentences import (
-    as_text,
     load_vectorizer,
     source_vectorizer,
     split_words,
     target_vectorizer,
 )
+from rnnkit.tasks.speaking import SpeakingEstimator, one_sentence, teacher_forced
 from rnnkit.tasks.spelling import Sentences, Sequences, Source, source_embedding
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import TextVectorizer, WordVectorizer
 
 __all__ = ["Translation", "Translator"]
 
-# The reserved index of the target's vocabulary both begins and ends a sentence; index 1 (unknown)
-# is never produced.
-BOUNDARY, UNKNOWN = 0, 1
 
 # The feed-forward contrast sees this many steps to either side of the source, or back.
 WINDOW = 3
@@ -64,7 +56,7 @@ class TranslatorBatch(NamedTuple):
     targets: Tensor | None
 
 
-class Translator(SequenceEstimator):
+class Translator(SpeakingEstimator):
     """Translate texts: a bidirectional encoder, attention, and a decoder that feeds on itself.
 
     p(y_1..y_U | x) = prod_u softmax(E a_u + b), a_u the attentional vector of `AttentionDecoder`.
@@ -105,7 +97,6 @@ class Translator(SequenceEstimator):
     """
 
     kind_ = "text"
-    _decodes = True
     module_: TranslatorNetwork
 
     def __init__(
@@ -212,19 +203,8 @@ class Translator(SequenceEstimator):
 
         beam_size: None takes the estimator's; 1 is greedy.
         """
-        size = self.beam_size if beam_size is None else beam_size
-        if not 1 <= n_best <= size:
-            raise OptionError(f"n_best={n_best} must lie between 1 and beam_size={size}.")
-        check_is_fitted(self, "module_")
-
-        def answer(batch: TranslatorBatch) -> list[list[Hypothesis]]:
-            search = self._search(batch)
-            if size == 1:
-                return [[one] for one in greedy(self.module_.step, **search)]
-            return beam(self.module_.step, beam_size=size, n_best=n_best, **search)
-
-        found = self._in_batches(self._encode(self._sources(X), None), answer)
-        return [[self._translation(one) for one in several] for several in found]
+        found = self._found(X, n_best, beam_size)
+        return [[Translation(*one) for one in several] for several in found]
 
     def sample(
         self,
@@ -239,41 +219,8 @@ class Translator(SequenceEstimator):
 
         random_state: a seed; None draws others each time.
         """
-        check_is_fitted(self, "module_")
-        generator = torch.Generator()
-        if random_state is None:
-            generator.seed()
-        else:
-            generator.manual_seed(random_state)
-
-        def answer(batch: TranslatorBatch) -> list[Hypothesis]:
-            return sample(
-                self.module_.step,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                generator=generator,
-                **self._search(batch),
-            )
-
-        found = self._in_batches(self._encode(self._sources(X), None), answer)
-        return [self._translation(one) for one in found]
-
-    def predict_proba(self, X: Any) -> list[np.ndarray]:
-        """The softmax over the target's vocabulary at each token of the predicted translation.
-
-        (U + 1, V) for each text, the last row where the translation ends; rows sum to 1.
-        """
-        sources = self._sources(X)
-        data = self._encode(sources, self.predict(sources))
-
-        def answer(batch: TranslatorBatch) -> list[Tensor]:
-            if batch.inputs is None:
-                raise InputError("a batch without targets has no probabilities.")
-            logits = self.module_(*batch.source, inputs=batch.inputs)
-            return batch.inputs.with_data(torch.softmax(logits.double(), dim=-1)).to_sequences()
-
-        return [rows.numpy() for rows in self._in_batches(data, answer)]
+        drawn = self._drawn(X, temperature, top_k, top_p, random_state)
+        return [Translation(*one) for one in drawn]
 
     def align(self, X: Any, y: Any = None) -> list[Alignment]:
         """Where the decoder looks in each text while it says its translation, or y where given.
@@ -299,7 +246,7 @@ class Translator(SequenceEstimator):
 
         Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
         """
-        references = [as_text(one) for one in read_texts(y, "y")]
+        references = [one_sentence(one) for one in read_texts(y, "y")]
         return score_translations(self.predict(X), references).chrf / 100.0
 
     # -- how it is made -------------------------------------------------------------------------
@@ -326,8 +273,6 @@ class Translator(SequenceEstimator):
 
     def _check_options(self) -> None:
         super()._check_options()
-        if self.beam_size < 1:
-            raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
         if not 0.0 <= self.scheduled_sampling <= 1.0:
             raise OptionError(
                 f"scheduled_sampling={self.scheduled_sampling}, but a probability lies in [0, 1]."
@@ -365,11 +310,6 @@ class Translator(SequenceEstimator):
         # Of very short sources the ratio says little.
         ratios = [target / source for source, target in lengths if source >= 5 or target <= 5]
         self.length_limit_ = [min(max(ratios, default=4.0), 4.0), float(longest)]
-
-    def _target_ids(self, y: Sequence[Any]) -> list[np.ndarray]:
-        """(U,) ids of each target without the boundary; an empty text has none."""
-        rows = self.target_vectorizer_.transform(y)
-        return [row[row[:, 0] != BOUNDARY, 0] for row in rows]
 
     def _build(self) -> TranslatorNetwork:
         embedding = source_embedding(
@@ -425,10 +365,7 @@ class Translator(SequenceEstimator):
             source = sources.batch(indices)
             if targets is None:
                 return TranslatorBatch(source, None, None)
-            chosen = [targets[i] for i in indices]
-            inputs = pack([np.concatenate([[BOUNDARY], ids]) for ids in chosen])
-            following = [np.concatenate([ids, [BOUNDARY]]) for ids in chosen]
-            return TranslatorBatch(source, inputs, pack_like(following, inputs))
+            return TranslatorBatch(source, *teacher_forced([targets[i] for i in indices]))
 
         # Sorted by source, then by target: both sides of a batch are of like length.
         lengths = np.array([len(row) for row in sources.rows], dtype=np.float64)
@@ -439,9 +376,6 @@ class Translator(SequenceEstimator):
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
         logits = module(*batch.source, inputs=batch.inputs)
         return logits, batch.targets, batch.source.x.layout.num_rows + len(batch.targets)
-
-    def _objective(self) -> CrossEntropy:
-        return CrossEntropy(label_smoothing=self.label_smoothing)
 
     def _inputs(self, X: Any) -> list[Any]:
         return self._sources(X)
@@ -465,21 +399,7 @@ class Translator(SequenceEstimator):
         lengths = layout.lengths[layout.inverse]
         ratio, longest = self.length_limit_
         limit = (lengths * ratio + 10).clamp(max=longest + 10).long()
-        if self.max_length is not None:
-            limit = torch.full_like(limit, self.max_length)
-        return {
-            "state": self.module_.encode(*batch.source),
-            "batch_size": layout.num_sequences,
-            "bos": BOUNDARY,
-            "eos": BOUNDARY,
-            "max_length": limit,
-            "length_penalty": self.length_penalty,
-            "forbid": [UNKNOWN],
-        }
-
-    def _translation(self, found: Hypothesis) -> Translation:
-        text = self.target_vectorizer_.inverse(found.tokens)
-        return Translation(text, math.exp(found.log_prob), found.log_prob, found.score)
+        return self._searching(self.module_.encode(*batch.source), limit)
 
     def _get_state(self) -> dict[str, Any]:
         return {

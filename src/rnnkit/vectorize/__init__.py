@@ -1,8 +1,9 @@
-"""Examples to numbers: texts, words, series and labels."""
+"""Examples to numbers: texts, words, series, images and labels."""
 
 from rnnkit.vectorize.affixes import AffixVectorizer
 from rnnkit.vectorize.documents import DocumentVectorizer
 from rnnkit.vectorize.features import LEVELS, TextVectorizer
+from rnnkit.vectorize.images import ImageVectorizer
 from rnnkit.vectorize.labels import LabelEncoder, labels_from_json, labels_to_json
 from rnnkit.vectorize.sequences import pad_sequences
 from rnnkit.vectorize.series import (
@@ -32,6 +33,7 @@ __all__ = [
     "AffixVectorizer",
     "DocumentVectorizer",
     "IdVectorizer",
+    "ImageVectorizer",
     "LabelEncoder",
     "SeriesVectorizer",
     "SubwordVectorizer",

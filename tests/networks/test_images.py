@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from rnnkit.errors import ShapeError
+from rnnkit.networks import AttentionDecoder, Augment, CaptionerNetwork, ConvEncoder, GivenEncoder
+from rnnkit.packed import Packed
+
+# -- encoders -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "grid", "blocks"),
+    [(1, 1, 1), (7, 4, 1), (8, 4, 1), (64, 4, 4), (96, 6, 4)],
+)
+def test_images_of_any_size_become_a_small_grid(size, grid, blocks):
+    encoder = ConvEncoder(3, size, 32)
+    assert encoder(torch.randn(2, 3, size, size)).shape == (2, 32, grid, grid)
+    assert len(encoder.blocks) == blocks
+
+
+def test_an_image_has_the_same_features_alone_as_in_a_batch_in_training_too():
+    encoder = ConvEncoder(1, 16, 8).double()
+    images = torch.randn(5, 1, 16, 16, dtype=torch.float64)
+    together = encoder(images)
+    for image, features in zip(images, together, strict=True):
+        torch.testing.assert_close(encoder(image[None])[0], features, rtol=0, atol=1e-12)
+
+
+def test_the_encoders_gradient_is_that_of_its_equation():
+    encoder = ConvEncoder(1, 6, 4).double()
+    image = torch.randn(2, 1, 6, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(encoder, (image,))
+
+
+def test_a_given_module_may_give_a_vector_or_a_grid():
+    images = torch.randn(2, 3, 8, 8)
+    vector = GivenEncoder(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), 3, 8)
+    assert (vector.output_size, vector(images).shape) == (5, (2, 5, 1, 1))
+    grid = GivenEncoder(nn.Conv2d(3, 7, 4, stride=4), 3, 8)
+    assert (grid.output_size, grid(images).shape) == (7, (2, 7, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Flatten(0), r"the encoder returned \(192,\) for images \(1, 3, 8, 8\)"),
+        (nn.Flatten(0, 1), r"returned \(3, 8, 8\)"),
+        (nn.Unflatten(1, (3, 1)), r"\(B, M\) or \(B, M, h, w\) was expected"),
+        (nn.LSTM(8, 4), "tuple"),
+    ],
+)
+def test_a_given_module_that_gives_anything_else_is_refused(module, message):
+    if isinstance(module, nn.LSTM):
+        module = nn.Sequential(nn.Flatten(2), nn.LSTM(64, 4))
+    with pytest.raises(ShapeError, match=message):
+        GivenEncoder(module, 3, 8)
+
+
+def test_a_frozen_module_keeps_its_statistics_and_makes_no_graph():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    trained = GivenEncoder(module, 3, 8).train()
+    assert module.training
+    assert trained(torch.randn(2, 3, 8, 8)).requires_grad
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    frozen = GivenEncoder(module.requires_grad_(False), 3, 8).train()
+    assert not module.training
+    assert not frozen(torch.randn(2, 3, 8, 8)).requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+# -- augmentation -------------------------------------------------------------------------------
+
+
+def test_augmentation_moves_and_mirrors_in_training_only():
+    images = torch.randn(40, 1, 6, 6)
+    augment = Augment(shift=1, flip=True)
+    assert augment.eval()(images) is images
+    moved = augment.train()(images)
+    assert moved.shape == images.shape
+    # Every image is one of the 3 x 3 x 2 that it may become.
+    padded = torch.nn.functional.pad(images, (1,) * 4, mode="replicate")
+    forms = [padded[..., i : i + 6, j : j + 6] for i in range(3) for j in range(3)]
+    mirrored = torch.nn.functional.pad(images.flip(-1), (1,) * 4, mode="replicate")
+    forms += [mirrored[..., i : i + 6, j : j + 6] for i in range(3) for j in range(3)]
+    same = torch.stack([(form == moved).flatten(1).all(dim=1) for form in forms])
+    assert same.any(dim=0).all()
+    assert same.any(dim=1).sum() > 9
+    torch.manual_seed(3)
+    one = augment(images)
+    torch.manual_seed(3)
+    assert torch.equal(augment(images), one)
+
+
+# -- the whole network --------------------------------------------------------------------------
+
+
+def network(cell="lstm", encoder=None, **options):
+    decoder = AttentionDecoder(9, 6, 5, 8, cell=cell, num_layers=2, **options)
+    return CaptionerNetwork(encoder, decoder).eval().double()
+
+
+def tokens(*lengths):
+    return Packed.from_sequences([torch.randint(9, (n,)) for n in lengths])
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none"])
+@pytest.mark.parametrize("feeding", [True, False])
+def test_captions_that_share_an_image_are_those_of_copies_of_it(cell, feeding):
+    net = network(cell, ConvEncoder(1, 8, 8), input_feeding=feeding)
+    images, inputs = torch.randn(2, 1, 8, 8).double(), tokens(2, 4, 3)
+    rows = torch.tensor([1, 0, 1])
+    shared = net(images, rows=rows, inputs=inputs)
+    copied = net(images[rows], rows=torch.arange(3), inputs=inputs)
+    torch.testing.assert_close(shared, copied, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none"])
+@pytest.mark.parametrize("attention", ["additive", "multiplicative"])
+def test_steps_of_search_are_those_of_teacher_forcing(cell, attention):
+    net = network(cell, ConvEncoder(1, 8, 8), attention=attention)
+    images, inputs = torch.randn(3, 1, 8, 8).double(), tokens(4, 4, 4)
+    forced = inputs.with_data(net(images, rows=torch.arange(3), inputs=inputs)).to_sequences()
+    state, steps = net.encode(images), []
+    for token in torch.stack(inputs.to_sequences()).T:
+        log_probs, state = net.step(token, state)
+        steps.append(log_probs)
+    expected = torch.log_softmax(torch.stack(forced), dim=-1)
+    torch.testing.assert_close(torch.stack(steps, dim=1), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "none"])
+def test_features_of_several_places_are_read_as_a_grid_without_padding(cell):
+    net = network(cell)
+    places = [torch.randn(n, 8).double() for n in (1, 4, 2)]
+    inputs = tokens(3, 2, 5)
+    rows = torch.arange(3)
+    together = net(Packed.from_sequences(places), rows=rows, inputs=inputs)
+    for one, text, found in zip(
+        places, inputs.to_sequences(), inputs.with_data(together).to_sequences(), strict=True
+    ):
+        alone = net(
+            Packed.from_sequences([one]), rows=rows[:1], inputs=Packed.from_sequences([text])
+        )
+        torch.testing.assert_close(alone, found, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["gru", "none"])
+@pytest.mark.parametrize("feeding", [True, False])
+def test_the_weights_shown_are_those_that_are_used(cell, feeding):
+    net = network(cell, ConvEncoder(1, 8, 8), input_feeding=feeding)
+    images, inputs = torch.randn(2, 1, 8, 8).double(), tokens(2, 3)
+    used = []
+    net.decoder.attention.register_forward_hook(lambda module, args, out: used.append(out[1]))
+    net(images, rows=torch.arange(2), inputs=inputs)
+    if cell == "none" or not feeding:
+        (at_once,) = used
+        expected = inputs.layout.unpad(at_once.transpose(0, 1))
+    else:
+        expected = torch.cat([weights.squeeze(1) for weights in used])
+    weights, grid = net.attended(images, rows=torch.arange(2), inputs=inputs)
+    assert grid == (4, 4)
+    torch.testing.assert_close(weights, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(5).double())
+
+
+def test_dropout_drops_a_feature_everywhere_in_an_image():
+    decoder = AttentionDecoder(9, 6, 5, 8)
+    net = CaptionerNetwork(GivenEncoder(nn.Conv2d(1, 8, 1), 1, 4), decoder, dropout=0.5)
+    memory, _, _ = net.train().features(torch.randn(3, 1, 4, 4))
+    dropped = (memory == 0).all(dim=1)
+    assert dropped.any()
+    assert ((memory == 0).any(dim=1) == dropped).all()
