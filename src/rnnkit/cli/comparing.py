@@ -33,6 +33,7 @@ SCORES = {
     "translate": "chrF",
     "series": "accuracy",
     "forecast": "R^2",
+    "caption": "chrF",
     "language": "log-probability",
 }
 

@@ -123,6 +123,16 @@ def read_unlabeled_series(path: Path, **columns: Any) -> Dataset:
     return Dataset(table.series, None, table.lines, table.path, names=table.ids)
 
 
+def read_captioned(
+    path: Path, *, image: str | None, caption: str | None, folder: Path | None
+) -> Dataset:
+    """Image files and the captions of each."""
+    found = data.read_captions(path, folder, image=image or "image", caption=caption or "caption")
+    names = [str(one) for one in found.images]
+    places = list(range(1, len(found) + 1))
+    return Dataset(list(found.images), found.captions, places, path, found.skipped, names)
+
+
 def read_text(path: Path, *, text: str | None) -> Dataset:
     """One text, or the texts of a table's column."""
     if suffix_of(path) in TABLE_SUFFIXES:
@@ -239,5 +249,6 @@ READERS: dict[str, Callable[..., Dataset]] = {
     "translate": read_translations,
     "series": read_labeled_series,
     "forecast": read_unlabeled_series,
+    "caption": read_captioned,
     "language": read_text,
 }

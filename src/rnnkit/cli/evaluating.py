@@ -22,6 +22,7 @@ from rnnkit.cli.training import labels_of, task_of
 from rnnkit.errors import OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
+    Captioner,
     LanguageModel,
     SequenceClassifier,
     SequenceEstimator,
@@ -30,6 +31,7 @@ from rnnkit.tasks import (
 )
 from rnnkit.tasks.forecasts import NaiveForecast, score_forecasts
 from rnnkit.tasks.scoring import score_translations
+from rnnkit.tasks.scoring_captions import score_captions
 
 __all__ = ["check_labels", "evaluate", "read_for"]
 
@@ -45,7 +47,9 @@ def evaluate(
     task, dataset = task_of(model), read_for(model, data, options)
     if beam_size is not None and task != "translate":
         raise OptionError("--beam-size is for models that translate.")
-    if isinstance(model, Translator):
+    if isinstance(model, Captioner):
+        scores = asdict(score_captions(model.predict(dataset.X), dataset.y or []))
+    elif isinstance(model, Translator):
         scores = _translation_scores(model, dataset, beam_size)
     elif isinstance(model, LanguageModel):
         loss = -model.score(dataset.X)
@@ -146,6 +150,8 @@ def _print_report(report: dict[str, Any]) -> None:
     if "chrf" in report:
         print_line(f"chrF: {report['chrf']:.2f} ({report['chrf_signature']})")
         print_line(f"BLEU: {report['bleu']:.2f} ({report['bleu_signature']})")
+        if "cider" in report:
+            print_line(f"CIDEr-D: {report['cider']:.2f}")
         print_line(f"exact: {report['exact']:.2f} %")
         return
     if "perplexity" in report:

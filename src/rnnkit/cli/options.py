@@ -85,6 +85,31 @@ ValidTargetFile = Annotated[
     typer.Option(metavar="FILE", help="The same for --valid.", rich_help_panel=DATA),
 ]
 
+Image = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Files (default: image).", rich_help_panel=DATA),
+]
+CaptionColumn = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Captions (default: caption).", rich_help_panel=DATA),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Where the images are (default: beside DATA).", rich_help_panel=DATA
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Pixels of a side.", rich_help_panel=NETWORK),
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY", help="Of images: shift, flip or shift-flip.", rich_help_panel=TRAINING
+    ),
+]
+
 Id = Annotated[
     str | None,
     typer.Option(

@@ -16,6 +16,7 @@ from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import DataError, InputError, OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
+    Captioner,
     LanguageModel,
     SequenceClassifier,
     SequenceEstimator,
@@ -49,6 +50,9 @@ def predict(
     _check_options(model, proba, n_best, beam_size, as_json)
     if getattr(model, "kind_", "text") == "series":
         _predict_series(model, inputs, columns, proba=proba, as_json=as_json)
+        return
+    if isinstance(model, Captioner):
+        _caption(model, inputs, n_best=n_best, beam_size=beam_size, as_json=as_json)
         return
     _check_text(path, model, columns)
     if isinstance(model, Translator) and beam_size is None:
@@ -104,6 +108,32 @@ def _predict_series(
                 print_line(str(name), *(f"{value:.6g}" for value in answer["next"]))
             else:
                 print_line(*_class_fields(answer, proba), str(name))
+
+
+def _caption(
+    model: Captioner,
+    inputs: Sequence[str],
+    *,
+    n_best: int,
+    beam_size: int | None,
+    as_json: bool,
+) -> None:
+    """A line for each caption of each image file, or of each image in a folder."""
+    if "-" in inputs:
+        raise InputError("a model of images reads files and folders, not standard input.")
+    images = [path for given in inputs for path in data.read_images(given).paths]
+    size = max(model.beam_size, n_best) if beam_size is None else beam_size
+    found = model.caption(images, n_best=n_best, beam_size=size)
+    for path, several in zip(images, found, strict=True):
+        if as_json:
+            captions = [
+                {"text": one.text, "probability": one.probability, "score": one.score}
+                for one in several
+            ]
+            print_json({"image": str(path), "captions": captions})
+            continue
+        for one in several:
+            print_line(one.text, f"{one.probability:.4f}", str(path))
 
 
 def read_inputs(
@@ -170,10 +200,13 @@ def _check_options(
     model: SequenceEstimator, proba: bool, n_best: int, beam_size: int | None, as_json: bool
 ) -> None:
     name = type(model).__name__
-    if not isinstance(model, Translator) and (n_best != 1 or beam_size is not None):
-        raise OptionError(f"--n-best and --beam-size are for a Translator, and this is a {name}.")
-    if proba and isinstance(model, Translator):
-        raise OptionError("--proba is for classes and tags; a translation's is always printed.")
+    speaks = isinstance(model, Translator | Captioner)
+    if not speaks and (n_best != 1 or beam_size is not None):
+        raise OptionError(
+            f"--n-best and --beam-size are for a Translator or a Captioner, and this is a {name}."
+        )
+    if proba and speaks:
+        raise OptionError("--proba is for classes and tags; a sentence's is always printed.")
     if proba and isinstance(model, SequenceTagger) and not as_json:
         raise OptionError("--proba of a SequenceTagger has one row a token: add --json.")
 

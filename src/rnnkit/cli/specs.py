@@ -97,6 +97,19 @@ SPECS: dict[str, Spec] = {
             {"update_every": (opt.UpdateEvery, ("update_every",))},
         ),
         Spec(
+            "caption",
+            "A sentence for each image: a table of files and captions, or COCO's JSON.",
+            "Captioner",
+            "images",
+            {"image": opt.Image, "caption": opt.CaptionColumn, "folder": opt.Folder},
+            {
+                "level": (opt.Level, ("target_level",)),
+                "image_size": (opt.ImageSize, ("image_size",)),
+                "augment": (opt.Augment, ("augment",)),
+                "max_length": (opt.MaxLength, ("max_length",)),
+            },
+        ),
+        Spec(
             "language",
             "What comes next in a text: a text file, or the texts of a table's column.",
             "LanguageModel",

@@ -97,7 +97,7 @@ def task_of(model: SequenceEstimator) -> str:
 
 def labels_of(task: str) -> Any:
     """What takes a target of the task apart into its labels; None where it has none."""
-    if task in ("translate", "forecast", "language"):
+    if task in ("translate", "forecast", "caption", "language"):
         return None
     return list if task == "tag" else lambda label: [label]
 
