@@ -1,7 +1,7 @@
 """One to many: pictures to sentences. Draws colored shapes, and learns to name them in English and
 in Korean; then shows where the network looked at each word.
 
-`python examples/captioning.py` takes about two minutes on two cores; `--quick` a few seconds.
+`--quick` uses few pictures and epochs: it runs, but names little.
 Needs nothing but rnnkit: pictures are arrays here. With files, read them by
 `rnnkit.data.read_captions` (docs/captioning.md).
 """
