@@ -160,6 +160,10 @@ class Layout:
         running = self._lengths[: self._batch_sizes[begin]]
         return Layout(np.minimum(running, end) - begin, sort=False)
 
+    def rows(self, begin: int, end: int) -> slice:
+        """Where the rows of steps begin..end-1 stand."""
+        return slice(int(self._starts[begin]), int(self._starts[end]))
+
     def pad(self, data: Tensor, value: float = 0.0) -> Tensor:
         """(N, ...) -> (T, B, ...), sorted order."""
         shape = (self.num_steps, self.num_sequences, *data.shape[1:])

@@ -11,7 +11,7 @@ from rnnkit.cli.datasets import Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table, say
 from rnnkit.cli.parameters import CELLS as KNOWN
 from rnnkit.cli.specs import SPECS
-from rnnkit.cli.training import estimator_of, labels_of
+from rnnkit.cli.training import estimator_of, labels_in
 from rnnkit.errors import DataError, check_option
 from rnnkit.tasks import SequenceEstimator
 
@@ -25,16 +25,6 @@ NAMES = {
     "rnn-relu": "rnn-relu",
     "gru": "gru",
     "lstm": "lstm",
-}
-
-SCORES = {
-    "classify": "accuracy",
-    "tag": "accuracy",
-    "translate": "chrF",
-    "series": "accuracy",
-    "forecast": "R^2",
-    "caption": "chrF",
-    "language": "log-probability",
 }
 
 # The share of the file that is kept for testing, where no other file is given.
@@ -52,17 +42,16 @@ def compare(
     as_json: bool,
 ) -> None:
     """Train a model with each cell, and print what each reaches on examples it has not seen."""
+    spec = SPECS[task]
     for cell in cells:
         check_option("--cell", cell, KNOWN)
     train, held_out = dataset, test
     if held_out is None:
         train, held_out = _split(dataset, parameters.get("random_state"))
-    if labels_of(task) is not None:
-        known = sorted({label for target in train.y or [] for label in labels_of(task)(target)})
-        check_known(held_out, known, labels_of(task))
+    check_known(held_out, sorted(set(labels_in(task, train))), spec.labels)
     if not quiet:
-        say(train.describe(f"{SPECS[task].noun} to train on"))
-        say(held_out.describe(f"{SPECS[task].noun} to test with"))
+        say(train.describe(f"{spec.noun} to train on"))
+        say(held_out.describe(f"{spec.noun} to test with"))
     rows = []
     for cell in cells:
         if not quiet:
@@ -72,12 +61,10 @@ def compare(
         )
         rows.append(_row(model, train, held_out))
     if as_json:
-        print_json(
-            {"score": SCORES[task], "train": len(train), "test": len(held_out), "rows": rows}
-        )
+        print_json({"score": spec.score, "train": len(train), "test": len(held_out), "rows": rows})
         return
     print_table(
-        ["cell", SCORES[task], "parameters", "seconds", "epochs"],
+        ["cell", spec.score, "parameters", "seconds", "epochs"],
         [
             [
                 NAMES[row["cell"]],
@@ -89,7 +76,7 @@ def compare(
             for row in rows
         ],
     )
-    print_line(f"on {len(held_out):,} {SPECS[task].noun} that no model has seen")
+    print_line(f"on {len(held_out):,} {spec.noun} that no model has seen")
 
 
 def _row(model: SequenceEstimator, train: Dataset, test: Dataset) -> dict[str, Any]:

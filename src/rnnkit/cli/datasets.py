@@ -171,11 +171,15 @@ def _read_table_of_series(
     )
 
 
-def check_known(dataset: Dataset, known: Sequence[str], label_of: Callable[[Any], Any]) -> None:
+def check_known(
+    dataset: Dataset, known: Sequence[str], label_of: Callable[[Any], Any] | None
+) -> None:
     """Refuse a label that training has not seen, and say where it is.
 
-    label_of: an element of y -> its labels, in order.
+    label_of: an element of y -> its labels, in order; None where there are none.
     """
+    if label_of is None:
+        return
     seen = set(known)
     for line, target in zip(dataset.lines, dataset.y or [], strict=True):
         for place, label in enumerate(label_of(target), start=1):

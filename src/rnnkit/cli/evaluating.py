@@ -17,8 +17,8 @@ from sklearn.metrics import (
 
 from rnnkit.cli.datasets import READERS, Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table
-from rnnkit.cli.specs import own_columns
-from rnnkit.cli.training import labels_of, task_of
+from rnnkit.cli.specs import SPECS, own_columns
+from rnnkit.cli.training import labels_in, task_of
 from rnnkit.errors import OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
@@ -80,7 +80,7 @@ def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
     if task == "tag":
         guesses = [label for row in guesses for label in row]
     guesses = [str(label) for label in guesses]
-    labels = [label for target in dataset.y or [] for label in labels_of(task)(target)]
+    labels = labels_in(task, dataset)
     right = sum(guess == label for guess, label in zip(guesses, labels, strict=True))
     return {
         "labels": len(labels),
@@ -117,11 +117,12 @@ def _forecast_scores(model: SequenceRegressor, dataset: Dataset) -> dict[str, An
 
 def check_labels(model: Any, dataset: Dataset) -> list[str]:
     """The model's labels, after a look whether the data have others; none where it has none."""
-    if labels_of(task_of(model)) is None:
+    labels = SPECS[task_of(model)].labels
+    if labels is None:
         return []
     # As strings: a file has no other labels, whatever the model was trained with.
     names = [str(label) for label in model.classes_.tolist()]
-    check_known(dataset, names, labels_of(task_of(model)))
+    check_known(dataset, names, labels)
     return names
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,11 @@ class Spec:
 
     estimator: its name in `rnnkit.tasks`. noun: what its examples are called.
     columns: options that say where in a file the examples are, by name.
-    valid_columns: those of them that a file to validate with has of its own, and their option.
+    score: what the estimator's `score` is called.
+    labels: what takes a target apart into its labels; None where it has none.
     parameters: its own options, with the estimator's parameters that each one sets.
+    fixed: what the task itself says of the estimator's parameters.
+    valid_columns: those of `columns` that a file to validate with has of its own, and their option.
     """
 
     name: str
@@ -27,7 +30,10 @@ class Spec:
     estimator: str
     noun: str
     columns: Mapping[str, Any]
+    score: str = "accuracy"
+    labels: Callable[[Any], list[Any]] | None = None
     parameters: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     valid_columns: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
 
@@ -46,6 +52,11 @@ TRAINING: dict[str, tuple[Any, tuple[str, ...]]] = {
     "seed": (opt.Seed, ("random_state",)),
 }
 
+
+def _one(label: Any) -> list[Any]:
+    return [label]
+
+
 SERIES = {"id": opt.Id, "time": opt.Time, "features": opt.Features, "ignore": opt.Ignore}
 
 SPECS: dict[str, Spec] = {
@@ -57,7 +68,8 @@ SPECS: dict[str, Spec] = {
             "SequenceClassifier",
             "texts",
             {"text": opt.Text, "label": opt.Label},
-            {
+            labels=_one,
+            parameters={
                 "level": (opt.Level, ("level",)),
                 "max_length": (opt.MaxLength, ("max_length",)),
             },
@@ -68,6 +80,7 @@ SPECS: dict[str, Spec] = {
             "SequenceTagger",
             "sentences",
             {"form": opt.Form, "tag": opt.Tag},
+            labels=list,
         ),
         Spec(
             "translate",
@@ -75,11 +88,12 @@ SPECS: dict[str, Spec] = {
             "Translator",
             "pairs",
             {"source": opt.Source, "target": opt.Target, "target_file": opt.TargetFile},
-            {
+            score="chrF",
+            parameters={
                 "level": (opt.Level, ("source_level", "target_level")),
                 "max_length": (opt.MaxLength, ("max_length",)),
             },
-            {"target_file": ("valid_target_file", opt.ValidTargetFile)},
+            valid_columns={"target_file": ("valid_target_file", opt.ValidTargetFile)},
         ),
         Spec(
             "series",
@@ -87,6 +101,8 @@ SPECS: dict[str, Spec] = {
             "SequenceClassifier",
             "series",
             {**SERIES, "label": opt.Label},
+            labels=_one,
+            fixed={"inputs": "series"},
         ),
         Spec(
             "forecast",
@@ -94,7 +110,9 @@ SPECS: dict[str, Spec] = {
             "SequenceRegressor",
             "series",
             SERIES,
-            {"update_every": (opt.UpdateEvery, ("update_every",))},
+            score="R^2",
+            parameters={"update_every": (opt.UpdateEvery, ("update_every",))},
+            fixed={"inputs": "series", "output": "step"},
         ),
         Spec(
             "caption",
@@ -102,7 +120,8 @@ SPECS: dict[str, Spec] = {
             "Captioner",
             "images",
             {"image": opt.Image, "caption": opt.CaptionColumn, "folder": opt.Folder},
-            {
+            score="chrF",
+            parameters={
                 "level": (opt.Level, ("target_level",)),
                 "image_size": (opt.ImageSize, ("image_size",)),
                 "augment": (opt.Augment, ("augment",)),
@@ -115,7 +134,8 @@ SPECS: dict[str, Spec] = {
             "LanguageModel",
             "lines",
             {"text": opt.Text},
-            {
+            score="log-probability",
+            parameters={
                 "level": (opt.Level, ("level",)),
                 "bptt_steps": (opt.BpttSteps, ("bptt_steps",)),
             },

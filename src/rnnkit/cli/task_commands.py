@@ -103,9 +103,8 @@ def _parameters(spec: Spec, given: dict[str, Any], settings: list[str] | None) -
         for name, (_, parameters) in {**TRAINING, **spec.parameters}.items()
         for parameter in parameters
     }
-    fixed = training.FIXED.get(spec.name, {})
     estimator = training.estimator_of(spec.name)
-    return estimator_parameters(estimator, {**chosen, **fixed}, settings or [])
+    return estimator_parameters(estimator, {**chosen, **spec.fixed}, settings or [])
 
 
 def _readers(

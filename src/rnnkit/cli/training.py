@@ -18,22 +18,15 @@ from rnnkit.errors import ArchiveError, DataError, InputError, OptionError, Trai
 from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceRegressor
 
 __all__ = [
-    "FIXED",
     "Fitted",
     "check_writable",
     "estimator_of",
     "fit",
-    "labels_of",
+    "labels_in",
     "save",
     "task_of",
     "train",
 ]
-
-# What a task's name says of the estimator's parameters.
-FIXED: dict[str, dict[str, Any]] = {
-    "series": {"inputs": "series"},
-    "forecast": {"inputs": "series", "output": "step"},
-}
 
 
 @dataclass(frozen=True)
@@ -59,8 +52,8 @@ def train(
     if out.exists() and any(one is not None and out.samefile(one.path) for one in (dataset, valid)):
         raise OptionError(f"--out {out} is the data itself: give another name.")
     known = _check_labels(task, dataset)
-    if valid is not None and known:
-        check_known(valid, known, labels_of(task))
+    if valid is not None:
+        check_known(valid, known, SPECS[task].labels)
     if not quiet:
         say(dataset.describe(SPECS[task].noun))
         if valid is not None:
@@ -95,11 +88,10 @@ def task_of(model: SequenceEstimator) -> str:
     return next(name for name in SPECS if type(model) is estimator_of(name))
 
 
-def labels_of(task: str) -> Any:
-    """What takes a target of the task apart into its labels; None where it has none."""
-    if task in ("translate", "forecast", "caption", "language"):
-        return None
-    return list if task == "tag" else lambda label: [label]
+def labels_in(task: str, dataset: Dataset) -> list[Any]:
+    """The labels of all targets, in order; none where the task has none."""
+    apart = SPECS[task].labels
+    return [] if apart is None else [label for target in dataset.y or [] for label in apart(target)]
 
 
 def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn") -> None:
@@ -154,10 +146,8 @@ def _keep_best(model: SequenceEstimator, out: Path, error: TrainingError) -> Exc
 
 def _check_labels(task: str, dataset: Dataset) -> list[str]:
     """The sorted labels; fewer than two cannot be told apart."""
-    if labels_of(task) is None:
-        return []
-    labels = sorted({label for target in dataset.y or [] for label in labels_of(task)(target)})
-    if len(labels) < 2:
+    labels = sorted(set(labels_in(task, dataset)))
+    if len(labels) == 1:
         raise DataError(
             f"every label is {labels[0]!r}, but at least two different ones are needed to tell "
             f"apart.",

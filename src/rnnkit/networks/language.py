@@ -82,7 +82,7 @@ class LanguageNetwork(nn.Module):
         layout, state, parts = x.layout, None, []
         for begin in range(0, layout.num_steps, steps):
             end = min(begin + steps, layout.num_steps)
-            rows = slice(int(layout.starts[begin]), int(layout.starts[end]))
+            rows = layout.rows(begin, end)
             window = Packed(x.data[rows], layout.between(begin, end))
             logits, state = self(window, _first(state, window.layout.num_sequences))
             chosen = logits.gather(1, targets[rows, None])[:, 0]

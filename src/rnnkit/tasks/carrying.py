@@ -54,7 +54,7 @@ class StepBatch(NamedTuple):
         x, carry = self.source.x, carry or Carry()
         for begin in range(0, x.layout.num_steps, steps):
             end = min(begin + steps, x.layout.num_steps)
-            rows = slice(int(x.layout.starts[begin]), int(x.layout.starts[end]))
+            rows = x.layout.rows(begin, end)
             part = Packed(x.data[rows], x.layout.between(begin, end))
             spelling = self.source.spelling
             source = Source(
