@@ -154,6 +154,14 @@ Level = Annotated[
         metavar="LEVEL", help="A step of a text: word, char or jamo.", rich_help_panel=NETWORK
     ),
 ]
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL",
+        help="A language model of `train language` whose words and layers training begins with.",
+        rich_help_panel=NETWORK,
+    ),
+]
 HiddenSize = Annotated[
     int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=NETWORK)
 ]

@@ -25,6 +25,9 @@ compare_app = typer.Typer(
     "file, alike, and show what memory buys.",
 )
 
+# Options that say something of one cell, where `compare` trains several.
+ONE_CELL = ("cell", "start")
+
 
 def _add_train(spec: Spec) -> None:
     def command(
@@ -72,7 +75,8 @@ def _add_compare(spec: Spec) -> None:
     ) -> None:
         from rnnkit.cli import comparing
 
-        parameters = _parameters(spec, {**given, "cell": None}, settings)
+        chosen = {**dict.fromkeys(ONE_CELL), **given}
+        parameters = _parameters(spec, chosen, settings)
         read, _ = _readers(spec, {**given, "valid": None})
         comparing.compare(
             spec.name,
@@ -85,7 +89,8 @@ def _add_compare(spec: Spec) -> None:
         )
 
     options = {**spec.columns, **_training_options(spec)}
-    options.pop("cell")
+    for name in ONE_CELL:
+        options.pop(name, None)
     compare_app.command(spec.name, help=spec.help)(with_options(command, options))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,8 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, dict):
         return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
+    if isinstance(value, PurePath):
+        return str(value)
     return {"policy": repr(value)} if isinstance(value, Policy) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.carrying import StepBatch, outputs_of
 from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.spelling import Source
+from rnnkit.tasks.starting import begin_with, learn_tokens, read_start
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, TextVectorizer
 
@@ -68,6 +70,7 @@ class SequenceReader(SequenceEstimator):
     dropout: float
     recurrent_dropout: float
     rare_dropout: float
+    start: str | Path | None
 
     callables: ClassVar[tuple[str, ...]] = ("analyzer",)
 
@@ -90,7 +93,11 @@ class SequenceReader(SequenceEstimator):
         """The targets as arrays: one row a sequence, or a list of (T, ...)."""
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:  # noqa: ARG002 - X alone
-        self.vectorizer_ = self._vectorizer().fit(X)
+        vectorizer = self._vectorizer()
+        if self.start is None:
+            self.vectorizer_ = vectorizer.fit(X)
+        else:
+            self.vectorizer_ = learn_tokens(read_start(self.start, self), vectorizer)
         # Only the feed-forward contrast of whole series has a fixed input length.
         fixed = self.cell == "none" and self.kind_ == "series" and not self._each_step
         self.window_ = max(map(len, self.vectorizer_.transform(X))) if fixed else None
@@ -128,6 +135,12 @@ class SequenceReader(SequenceEstimator):
         if self._each_step:
             return TaggerNetwork(embedding, self._encoder(width, window=WINDOW), outputs)
         return ClassifierNetwork(embedding, self._body(width), outputs, dropout=self.dropout)
+
+    def _begin(self, data: Encoded) -> nn.Module:
+        module = super()._begin(data)
+        if self.start is not None:
+            begin_with(read_start(self.start, self), self.vectorizer_, module)
+        return module
 
     def _body(self, input_size: int) -> Pooled | FixedWindow:
         if self.window_ is not None:

@@ -55,6 +55,8 @@ class TextVectorizer:
     ([2, 2], [4, 101])
     """
 
+    UNKNOWN = 1
+
     def __init__(
         self,
         *,
@@ -101,6 +103,17 @@ class TextVectorizer:
         """Learn the vocabulary."""
         self.tokenizer.fit_on_texts(texts)
         keep_frequent(self.tokenizer, self.min_count)
+        return self
+
+    def learn(self, tokens: Sequence[str], rare: Sequence[str] = ()) -> TextVectorizer:
+        """Know these tokens and no others, such as those of a vocabulary learnt elsewhere.
+
+        tokens: by falling count. rare: which of them were counted once.
+        """
+        once = set(rare)
+        self.tokenizer.fit_on_texts(
+            [list(tokens), [token for token in tokens if token not in once]]
+        )
         return self
 
     @property

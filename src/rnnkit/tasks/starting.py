@@ -1,0 +1,97 @@
+"""A network that begins with what a language model has learnt from texts without labels.
+
+Source: Dai & Le 2015, "Semi-supervised Sequence Learning", section 2.2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from rnnkit import archive
+from rnnkit.errors import OptionError
+from rnnkit.networks import RecurrentEncoder
+from rnnkit.tasks.language_model import LanguageModel
+from rnnkit.vectorize import TextVectorizer
+
+__all__ = ["begin_with", "learn_tokens", "read_start"]
+
+M = TypeVar("M", bound=nn.Module)
+
+ALIKE = ("level", "cell", "embedding_size", "hidden_size")
+
+
+def read_start(path: str | Path, estimator: Any) -> LanguageModel:
+    """The language model with which an estimator's network can begin.
+
+    estimator: a `SequenceReader`, which knows of what kind X is.
+    Raises OptionError where the two are not alike, ArchiveError if this is no model's file.
+    """
+    header, tensors = archive.read(path)
+    if header.get("estimator") != LanguageModel.__name__:
+        raise OptionError(
+            f"start={str(path)!r} is the file of a {header.get('estimator')}, but that of a "
+            f"LanguageModel is expected."
+        )
+    model = LanguageModel.from_archive(header, tensors)
+    _check_alike(path, model, estimator)
+    return model
+
+
+def learn_tokens(model: LanguageModel, vectorizer: TextVectorizer) -> TextVectorizer:
+    """Give a vectorizer the language model's vocabulary."""
+    tokens = model.vectorizer_.tokens
+    rare = [tokens[index] for index in model.vectorizer_.rare()]
+    return vectorizer.learn(tokens[len(model.vectorizer_.MARKS) :], rare)
+
+
+def begin_with(model: LanguageModel, vectorizer: TextVectorizer, network: nn.Module) -> None:
+    """Give a network the language model's vectors and recurrent layers.
+
+    They become its first layers, and their forward direction where it reads from both ends; what
+    else it has keeps its values.
+
+    network: with a `TokenEmbedding` for the vectorizer's ids, and a `RecurrentEncoder`.
+    """
+    theirs = {token: index for index, token in enumerate(model.vectorizer_.tokens)}
+    known = range(vectorizer.UNKNOWN + 1, vectorizer.sizes[0])
+    ours = {vectorizer.UNKNOWN: model.vectorizer_.UNKNOWN}
+    ours |= {i: theirs[token] for i, token in zip(known, vectorizer.tokens(known), strict=True)}
+    table, source = (_first(nn.Embedding, one) for one in (network, model.module_))
+    with torch.no_grad():
+        table.weight[list(ours)] = source.weight[list(ours.values())]
+    # Where the two are alike, what has a place in both has one name in both.
+    layers = model.module_.encoder.state_dict()
+    _first(RecurrentEncoder, network).load_state_dict(layers, strict=False)
+
+
+def _check_alike(path: str | Path, model: LanguageModel, estimator: Any) -> None:
+    name = type(estimator).__name__
+    if estimator.kind_ != "text":
+        raise OptionError(
+            f"start={str(path)!r} is a language model, but X holds {estimator.kind_} and no texts: "
+            f"leave start out."
+        )
+    for option in ALIKE:
+        theirs, ours = getattr(model, option), getattr(estimator, option)
+        if theirs != ours:
+            raise OptionError(
+                f"start={str(path)!r} is a language model with {option}={theirs!r}, but this "
+                f"{name} has {option}={ours!r}: give {option}={theirs!r}."
+            )
+    most = 1 if estimator._two_ways else estimator.num_layers
+    if model.cell == "none" or model.num_layers > most:
+        raise OptionError(
+            f"start={str(path)!r} is a language model with cell={model.cell!r} and num_layers="
+            f"{model.num_layers}, of which this {name} (num_layers={estimator.num_layers}, "
+            f"bidirectional={estimator._two_ways}) can take over {most}: recurrent layers only, "
+            f"and more than one only with bidirectional=False."
+        )
+
+
+def _first(kind: type[M], network: nn.Module) -> M:
+    """The first part of a network that is of this kind."""
+    return next(part for part in network.modules() if isinstance(part, kind))
