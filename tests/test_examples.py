@@ -112,6 +112,13 @@ def test_the_language_model_learns_a_file_and_writes_on(tmp_path, monkeypatch, c
     assert shown.count("\n하나") >= 3
 
 
+def test_a_language_model_knows_of_adjectives_that_have_no_label(capsys):
+    runpy.run_path(str(ROOT / "examples/sentiment.py"), run_name="__main__")
+    from_scratch, started = (int(n) for n in re.findall(r"(\d+)%", capsys.readouterr().out))
+    assert from_scratch == 50  # of which it knows nothing
+    assert started > 90
+
+
 # -- tagging ------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,18 @@ def test_the_end_of_a_text_is_kept_for_the_comparison(run, text):
     assert (told["score"], told["train"], told["test"]) == ("log-probability", 64, 16)
 
 
+def test_a_classifier_begins_with_a_language_model(run, model, tmp_path):
+    reviews = tmp_path / "reviews.tsv"
+    rows = [f"{word}\t{label}\n" for word, label in (("하나", "odd"), ("둘", "even"))]
+    reviews.write_text("text\tlabel\n" + "".join(rows * 8), encoding="utf-8")
+    columns, size = ("--text", "text", "--label", "label"), ("--set", "bidirectional=false")
+    call = ("train", "classify", reviews, *columns, *SMALL, *size, "--start", model)
+    assert run(*call, "-o", tmp_path / "odd.rnn").code == 0
+    assert "셋" in rnnkit.load(tmp_path / "odd.rnn").vectorizer_.tokenizer.word_index
+    told = run(*call, "-o", tmp_path / "odd.rnn", "--hidden-size", "8")
+    assert (told.code, "give hidden_size=16" in told.err) == (2, True)
+
+
 def test_only_a_language_model_writes_on(run, models):
     result = run("generate", models["classify"])
     assert (result.code, "`rnnkit train language`" in result.err) == (1, True)
