@@ -94,12 +94,19 @@ def test_training_in_windows_carries_the_state_and_cuts_the_gradient(words):
     assert not any(t.requires_grad for state, _ in batches for part in state for t in part)
 
 
+def test_of_all_windows_states_only_the_last_two_are_held(words):
+    data = words._encode(words._inputs(LINES), None)
+    for window in words._batches(data, 0, 1):
+        words._logits(words.module_, window)
+        assert set(window.carry.states) == {window.begin, window.end}
+
+
 def list_states(model, windows):
     """(state after, state before) of each window."""
     states = []
     for window in windows:
         model._logits(model.module_, window)
-        states.append((window.carried.state, window.state))
+        states.append((window.carry.states[window.end], window.carry.states[window.begin]))
     return states
 
 

@@ -22,7 +22,8 @@ __all__ = ["Carry", "StepBatch", "WindowedBatches", "outputs_of"]
 class Carry:
     """The states of one batch of sequences, by the step before which they are.
 
-    A state stays where it was when its window is read again, to see where an error began.
+    Those on either side of the last window that was read: it may be read again, to see where an
+    error began.
     """
 
     states: dict[int, Any] = field(default_factory=lambda: {0: None})
@@ -31,6 +32,10 @@ class Carry:
         """The state of the sequences that are still running, which stand first."""
         state = self.states[step]
         return None if state is None else map_tensors(lambda held: held[:, :rows], state)
+
+    def keep(self, begin: int, end: int, state: Any) -> None:
+        """What a window from one step to another ended with; no gradient goes back there."""
+        self.states = {begin: self.states[begin], end: detach(state)}
 
 
 class StepBatch(NamedTuple):
@@ -71,7 +76,7 @@ def outputs_of(module: nn.Module, batch: StepBatch) -> Tensor:
         return said
     before = batch.carry.before(batch.begin, batch.source.x.layout.num_sequences)
     said, after = module.run(*batch.source, state=before)  # type: ignore[operator]
-    batch.carry.states[batch.end] = detach(after)
+    batch.carry.keep(batch.begin, batch.end, after)
     return said
 
 

@@ -20,11 +20,13 @@ from rnnkit.errors import InputError, OptionError, check_option
 from rnnkit.learn import Callback
 from rnnkit.networks import LanguageNetwork, TokenEmbedding, build_encoder
 from rnnkit.networks.language import rows_first
-from rnnkit.packed import Layout
+from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
+from rnnkit.tasks.carrying import Carry, StepBatch
 from rnnkit.tasks.inputs import read_texts
 from rnnkit.tasks.objectives import CrossEntropy
-from rnnkit.tasks.windows import TextWindow, TextWindows, shifted
+from rnnkit.tasks.spelling import Source
+from rnnkit.tasks.windows import TextWindows, shifted
 from rnnkit.vectorize import DocumentVectorizer
 from rnnkit.vectorize.documents import END_MARKS
 
@@ -223,12 +225,10 @@ class LanguageModel(SequenceEstimator):
         )
         self.module_.eval()
         for indices in batches:
-            window = _side_by_side([rows[i] for i in indices])
+            x, targets = _side_by_side([rows[i] for i in indices])
             steps = max(1, EVALUATED_ROWS // len(indices))
-            said = self.module_.log_probs(window.x, window.targets, steps=steps)
-            for index, log_probs in zip(
-                indices, window.x.with_data(said).to_sequences(), strict=True
-            ):
+            said = x.with_data(self.module_.log_probs(x, targets, steps=steps))
+            for index, log_probs in zip(indices, said.to_sequences(), strict=True):
                 results[index] = log_probs.numpy()
         return results
 
@@ -388,7 +388,7 @@ class LanguageModel(SequenceEstimator):
             raise InputError("X holds no token, but a text to learn from is expected.")
         return Stream(
             np.array([len(row) for row in rows]),
-            lambda indices: _side_by_side([rows[i] for i in indices]),
+            lambda indices: _whole([rows[i] for i in indices]),
             ids,
         )
 
@@ -398,8 +398,9 @@ class LanguageModel(SequenceEstimator):
         return TextWindows(data.ids, streams, self.bptt_steps, mark=EOS)
 
     def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits, state = module(batch.x, batch.state)
-        batch.keep(state)
+        x, carry = batch.source.x, batch.carry or Carry()
+        logits, after = module(x, carry.before(batch.begin, x.layout.num_sequences))
+        carry.keep(batch.begin, batch.end, after)
         return logits, batch.targets, len(batch.targets)
 
     def _evaluate(self, data: Any) -> dict[str, float]:
@@ -410,11 +411,11 @@ class LanguageModel(SequenceEstimator):
         return CrossEntropy()
 
     def _look(self, batch: Any) -> Any:
-        logits, _ = self.module_(batch.x)
+        logits, _ = self.module_(batch.source.x)
         return logits
 
     def _layout(self, batch: Any) -> Layout:
-        layout: Layout = batch.x.layout
+        layout: Layout = batch.source.x.layout
         return layout
 
     def _step_labels(self, sequence: Any) -> list[str]:
@@ -429,10 +430,16 @@ class LanguageModel(SequenceEstimator):
         self.vectorizer_ = DocumentVectorizer.from_config(state["vectorizer"])
 
 
-def _side_by_side(rows: list[np.ndarray]) -> TextWindow:
-    """Whole texts, each from its beginning."""
+def _whole(rows: list[np.ndarray]) -> StepBatch:
+    """A batch of whole texts, each from its beginning."""
+    x, targets = _side_by_side(rows)
+    return StepBatch(Source(x), targets)
+
+
+def _side_by_side(rows: list[np.ndarray]) -> tuple[Packed, Tensor]:
+    """(N, 1) what is read of each text, packed, and (N,) the ids that follow."""
     x = pack([shifted(row, EOS)[:, None] for row in rows])
-    return TextWindow(x, pack_like(rows, x))
+    return x, pack_like(rows, x)
 
 
 def _cut(text: Text, share: float) -> tuple[Text, Text]:

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from rnnkit.batch import Streams
-from rnnkit.bptt import detach
 from rnnkit.packed import Layout, Packed
+from rnnkit.tasks.carrying import Carry, StepBatch
+from rnnkit.tasks.spelling import Source
 
-__all__ = ["TextWindow", "TextWindows", "shifted"]
-
-
-class _Carried:
-    """The state of all streams after the last window that was read."""
-
-    state: Any = None
-
-
-@dataclass(frozen=True)
-class TextWindow:
-    """Some steps of all streams, or whole texts.
-
-    x: (N, 1) ids; targets: (N,) those that follow. state: before the first step, None: zeros. It
-    stays what it was when the window is read again, to see where an error began.
-    """
-
-    x: Packed
-    targets: Tensor
-    state: Any = None
-    carried: _Carried | None = None
-
-    def keep(self, state: Any) -> None:
-        """The state after the last step, for the next window; no gradient goes there."""
-        if self.carried is not None:
-            self.carried.state = detach(state)
+__all__ = ["TextWindows", "shifted"]
 
 
 class TextWindows:
@@ -48,7 +21,7 @@ class TextWindows:
     ids than there are streams, is not read.
 
     >>> windows = TextWindows(np.arange(2, 9), 2, 2, mark=0)
-    >>> [(w.x.data.flatten().tolist(), w.targets.tolist()) for w in windows]
+    >>> [(w.source.x.data.flatten().tolist(), w.targets.tolist()) for w in windows]
     [([0, 0, 2, 5], [2, 5, 3, 6]), ([3, 6], [4, 7])]
     """
 
@@ -61,14 +34,15 @@ class TextWindows:
     def __len__(self) -> int:
         return -(-self._length // self._steps)
 
-    def __iter__(self) -> Iterator[TextWindow]:
-        carried, layout = _Carried(), Layout([1] * self._num_streams)
+    def __iter__(self) -> Iterator[StepBatch]:
+        carry, layout, end = Carry(), Layout([1] * self._num_streams), 0
         streams = Streams.from_array(self._x, self._num_streams, y=self._y)
         for x, y, _ in streams.blocks(self._steps):
+            begin, end = end, end + len(x)
             if len(x) != layout.num_steps:
                 layout = Layout([len(x)] * self._num_streams)
-            window = Packed(x.reshape(-1, 1), layout)
-            yield TextWindow(window, y.flatten(), carried.state, carried)  # type: ignore[union-attr]
+            source = Source(Packed(x.reshape(-1, 1), layout))
+            yield StepBatch(source, y.flatten(), carry, begin, end)  # type: ignore[union-attr]
 
 
 def shifted(ids: np.ndarray, mark: int) -> np.ndarray:
