@@ -28,6 +28,8 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "tag-ewt": tagging.tag_ewt,
     "tag-ko-gsd": tagging.tag_ko_gsd,
     "classify-nsmc": classification.classify_nsmc,
+    "classify-imdb": classification.classify_imdb,
+    "classify-sst2": classification.classify_sst2,
     "series": series.series,
     "bankruptcy": series.bankruptcy,
     "stocks": series.stocks,

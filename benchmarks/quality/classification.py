@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.quality.result import Result, corpora
-from rnnkit import SequenceClassifier
+from rnnkit import LanguageModel, SequenceClassifier
 from rnnkit.data import read_table
 
-SETTINGS = {
+NSMC = {
     "level": "char",
     "ngrams": 2,
     "min_count": 3,
@@ -26,35 +32,125 @@ SETTINGS = {
     "validation_fraction": 0.03,
 }
 
+IMDB = {
+    "ngrams": 2,
+    "min_count": 2,
+    "buckets": 2**18,
+    "embedding_size": 64,
+    "hidden_size": 64,
+    "dropout": 0.3,
+    "max_length": 400,
+    "max_epochs": 4,
+}
+
+SST2 = {"dropout": 0.5, "max_epochs": 8}
+
+# A word, or one mark: what is loud in a review has its own place in it.
+TOKEN = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
+
+
+class Corpus(NamedTuple):
+    """Texts, or lists of tokens, and what each of them says."""
+
+    X: Sequence[Any]
+    y: Sequence[Any]
+
 
 def classify_nsmc(seed: int) -> Result:
     """Naver movie reviews, official split: 150,000 to train, 50,000 to test."""
     folder = corpora() / "sentiment" / "nsmc"
     train, test = (
-        read_table(folder / f"ratings_{part}.txt.gz", columns=["document", "label"])
-        for part in ("train", "test")
+        _corpus(folder / f"ratings_{part}.txt.gz", "document") for part in ("train", "test")
     )
-    metrics, baselines = {}, {}
-    for name, cell in (("rnnkit", "lstm"), ("feed-forward", "none")):
-        model = SequenceClassifier(cell=cell, **SETTINGS, random_state=seed, verbose=1)
+    linear = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=3, sublinear_tf=True)
+    return _classify({"rnnkit": NSMC}, train, test, linear, seed)
+
+
+def classify_imdb(seed: int) -> Result:
+    """Reviews of films (Maas et al. 2011): 25,000 to train, 25,000 to test."""
+    folder = corpora() / "sentiment" / "imdb"
+    train, test = (
+        _tokens(_corpus(folder / f"{part}.tsv.gz", "text")) for part in ("train", "test")
+    )
+    linear = TfidfVectorizer(analyzer=_pairs, min_df=2, sublinear_tf=True)
+    return _classify({"rnnkit": IMDB}, train, test, linear, seed)
+
+
+def classify_sst2(seed: int) -> Result:
+    """Sentences of film reviews (Socher et al. 2013), without their phrases."""
+    folder = corpora() / "sentiment" / "sst2"
+    train, valid, test = (_sentences(folder / f"{part}.tsv") for part in ("train", "dev", "test"))
+    linear = TfidfVectorizer(analyzer=_pairs, sublinear_tf=True)
+    return _classify({"rnnkit": SST2}, train, test, linear, seed, valid=valid)
+
+
+def _classify(
+    models: dict[str, dict[str, Any]],
+    train: Corpus,
+    test: Corpus,
+    linear: TfidfVectorizer,
+    seed: int,
+    *,
+    valid: Corpus | None = None,
+) -> Result:
+    """What each model reaches on the test texts; beside them the first one without memory, and a
+    logistic regression on what `linear` makes of the texts.
+
+    models: parameters by name; "language", if there, are those of the language model to start with.
+    """
+    first = next(iter(models))
+    contrast = {**models[first], "cell": "none"}
+    contrast.pop("language", None)
+    figures: dict[str, dict[str, Any]] = {}
+    for name, parameters in {**models, "feed-forward": contrast}.items():
         began = time.perf_counter()
-        model.fit(train["document"], train["label"])
+        model = _fitted(parameters, train, valid, seed)
         minutes = (time.perf_counter() - began) / 60
-        figures = {
-            "test accuracy": 100 * model.score(test["document"], test["label"]),
+        figures[name] = {
+            "test accuracy": 100 * model.score(*test),
             "training minutes": minutes,
             "parameters": model.num_parameters_,
         }
-        if cell == "none":
-            baselines[name] = figures
-        else:
-            metrics, settings = figures, model.get_params()
-    linear = make_pipeline(
-        TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=3, sublinear_tf=True),
-        LogisticRegression(C=3.0, max_iter=200),
+    counted = make_pipeline(linear, LogisticRegression(C=3.0, max_iter=200)).fit(*train)
+    figures["tf-idf logistic regression"] = {"test accuracy": 100 * counted.score(*test)}
+    return Result(figures.pop(first), figures, {**models, "random_state": seed})
+
+
+def _fitted(
+    parameters: dict[str, Any], train: Corpus, valid: Corpus | None, seed: int
+) -> SequenceClassifier:
+    """A classifier, which begins with a language model of the same texts if there is to be one."""
+    own = dict(parameters)
+    language = own.pop("language", None)
+    model = SequenceClassifier(**own, random_state=seed, verbose=1)
+    with tempfile.TemporaryDirectory() as folder:
+        if language is not None:
+            path = Path(folder) / "language.rnn"
+            reader = LanguageModel(**language, random_state=seed, verbose=1)
+            reader.fit([text for text in train.X if len(text)]).save(path)
+            model.set_params(start=path)
+        return model.fit(*train, validation=valid)
+
+
+def _corpus(path: Path, text: str) -> Corpus:
+    table = read_table(path, columns=[text, "label"])
+    return Corpus(table[text], table["label"])
+
+
+def _tokens(corpus: Corpus) -> Corpus:
+    """Lists of lowered words and marks, without the line breaks of the page."""
+    return Corpus(
+        [TOKEN.findall(text.lower().replace("<br />", " ")) for text in corpus.X], corpus.y
     )
-    linear.fit(train["document"], train["label"])
-    baselines["tf-idf logistic regression"] = {
-        "test accuracy": 100 * linear.score(test["document"], test["label"])
-    }
-    return Result(metrics, baselines, settings)
+
+
+def _sentences(path: Path) -> Corpus:
+    """A sentence and its label a line, without a header; the words are cut already."""
+    with path.open(encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    return Corpus([text.split() for text, _ in rows], [label for _, label in rows])
+
+
+def _pairs(tokens: list[str]) -> list[str]:
+    """Words and pairs of words, for those who count."""
+    return tokens + [f"{one} {two}" for one, two in pairwise(tokens)]
