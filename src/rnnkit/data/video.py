@@ -65,9 +65,15 @@ class Video:
 
     def load(self, *, size: int | None = None, channels: int = 3) -> np.ndarray:
         """(T, H, W, channels) uint8 of the frames that are kept; see `load_video`."""
+        return self.read(size=size, channels=channels)[1]
+
+    def read(self, *, size: int | None = None, channels: int = 3) -> tuple[list[Frame], np.ndarray]:
+        """Which frames are kept, and what `load` gives of them."""
         check_option("channels", channels, [1, 3])
+        kept: list[Frame] = []
         pixels: list[np.ndarray] = []
         for frame, image in self._selected(self._all()):
+            kept.append(frame)
             pixels.append(_pixels(image, size, channels))
             if pixels[-1].shape != pixels[0].shape:
                 raise DataError(
@@ -75,7 +81,7 @@ class Video:
                     f"{pixels[0].shape}. Give size= to bring all to one.",
                     path=self.path,
                 )
-        return np.stack(pixels)
+        return kept, np.stack(pixels)
 
     def frames(self) -> list[Frame]:
         """All frames, with those that are not kept.
