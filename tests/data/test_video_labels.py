@@ -145,9 +145,9 @@ def test_what_is_wrong_with_seconds_is_told(table, folder, rows, words):
         read_videos(table(SEGMENTS, *rows), folder, unit="seconds")
 
 
-def test_a_broken_video_is_told_by_name(table, folder, tmp_path):
+def test_a_broken_video_is_told_by_line_and_name(table, folder, tmp_path):
     (tmp_path / "bad.mp4").write_text("no video")
-    with pytest.raises(DataError, match=r"bad\.mp4: this is no video that can be read"):
+    with pytest.raises(DataError, match=r"line 2, .*bad\.mp4: this is no video that can be read"):
         read_videos(table(FRAMES, ("bad.mp4", 0, "a")))
 
 

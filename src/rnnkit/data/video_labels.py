@@ -113,7 +113,10 @@ def read_videos(
     videos, labels = [], []
     for name, rows in rows_of.items():
         video = Video(_existing(table, rows[0], clip, home / name), every, fps)
-        frames = video.frames()
+        try:
+            frames = video.frames()
+        except DataError as error:
+            raise _wrong(table, rows[0], clip, str(error)) from None
         said = (
             _of_frames(table, rows, frames, label, *places)
             if len(places) == 1
