@@ -152,7 +152,7 @@ def test_where_something_is_in_the_picture_is_kept():
 
 
 def test_without_a_graph_some_frames_are_encoded_at_a_time(monkeypatch):
-    monkeypatch.setattr("rnnkit.networks.images.AT_ONCE", 3)
+    monkeypatch.setitem(FrameEmbedding.forward.__globals__, "AT_ONCE", 3)
     embedding, x = frames(), videos(7, 2)
     sizes = []
     embedding.encoder.register_forward_hook(lambda _, images, __: sizes.append(len(images[0])))
@@ -161,6 +161,22 @@ def test_without_a_graph_some_frames_are_encoded_at_a_time(monkeypatch):
     assert sizes == [3, 3, 3]
     torch.testing.assert_close(embedding(x).data, pieces, rtol=0, atol=1e-6)
     assert sizes == [3, 3, 3, 9]
+
+
+def test_the_scale_of_given_features_does_not_matter():
+    class Scaled(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, images):
+            return images.flatten(1)[:, :40] * self.factor
+
+    small, large = (frames(GivenEncoder(Scaled(factor), 1, 16)) for factor in (0.1, 100.0))
+    large.load_state_dict(small.state_dict())
+    x = videos(4)
+    torch.testing.assert_close(small(x).data, large(x).data, rtol=0, atol=0.05)
+    assert large(x).data.std() > 0.1
 
 
 def test_all_frames_of_a_video_are_augmented_alike():

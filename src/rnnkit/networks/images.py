@@ -164,8 +164,9 @@ class Augment(nn.Module):
 class FrameEmbedding(nn.Module):
     """A vector for each frame of videos: the features of all its places, projected.
 
-    e_t = relu(W [f_1; ...; f_P] + b), f_p the M features of place p of P = h w. All places are kept
-    apart, since it matters where in the picture something is; a mean over them would not tell.
+    e_t = relu(W norm([f_1; ...; f_P]) + b), f_p the M features of place p of P = h w. All places
+    are kept apart, since it matters where in the picture something is; a mean over them would not
+    tell. norm: layer normalization (Ba et al. 2016), as given encoders have features of any scale.
 
     scale: what brings frames to numbers around 0, such as `ImageVectorizer.scaled`: they come as
     bytes, which are a quarter of that. Where no graph is made, some frames are encoded at a time,
@@ -189,7 +190,8 @@ class FrameEmbedding(nn.Module):
         super().__init__()
         self.embedding_size = embedding_size
         self.encoder, self.augment, self.scale = encoder, augment, scale
-        self.project = Linear(encoder.output_size * math.prod(encoder.grid), embedding_size)
+        features = encoder.output_size * math.prod(encoder.grid)
+        self.norm, self.project = nn.LayerNorm(features), Linear(features, embedding_size)
 
     def forward(self, frames: Packed) -> Packed:
         """frames: (N, C, S, S) -> (N, embedding_size)."""
@@ -204,7 +206,8 @@ class FrameEmbedding(nn.Module):
         if self.augment is not None:
             images = self.augment(images, videos)
         places: Tensor = self.encoder(images)
-        return torch.relu(self.project(places.flatten(1)))  # (N, M, h, w) -> (N, M h w)
+        features = self.norm(places.flatten(1))  # (N, M, h, w) -> (N, M h w)
+        return torch.relu(self.project(features))
 
 
 def _groups(width: int) -> int:
