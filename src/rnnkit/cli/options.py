@@ -209,7 +209,7 @@ HiddenSize = Annotated[
     int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=NETWORK)
 ]
 EmbeddingSize = Annotated[
-    int | None, typer.Option(min=1, help="Numbers of a token.", rich_help_panel=NETWORK)
+    int | None, typer.Option(min=1, help="Numbers of a token or a frame.", rich_help_panel=NETWORK)
 ]
 Layers = Annotated[
     int | None, typer.Option(min=1, help="Recurrent layers.", rich_help_panel=NETWORK)

@@ -121,7 +121,7 @@ class Video:
 
 
 def load_video(
-    source: str | Path | Video,
+    source: str | Path,
     *,
     size: int | None = None,
     channels: int = 3,
@@ -147,8 +147,7 @@ def load_video(
     ...     load_video(folder, size=1, channels=1).ravel().tolist()
     [1, 2, 10]
     """
-    video = source if isinstance(source, Video) else Video(Path(source), every, fps)
-    return video.load(size=size, channels=channels)
+    return Video(Path(source), every, fps).load(size=size, channels=channels)
 
 
 def find_videos(*sources: str | Path, every: int = 1, fps: float | None = None) -> list[Video]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnkit.data import Images, Video, load_video
+from rnnkit.data import Images, Video
 from rnnkit.errors import DataError, InputError
 from rnnkit.packed import Packed
 from rnnkit.tasks.pictures import listed, read_features, read_pictures
@@ -66,8 +66,8 @@ def _is_clip(X: Any) -> bool:
 def _clip(video: Any, vectorizer: ImageVectorizer, name: str) -> Tensor:
     size, channels = vectorizer.image_size, vectorizer.channels
     if isinstance(video, str | PurePath | Video):
-        source = video if isinstance(video, Video) else Path(video)
-        pixels = load_video(source, size=size, channels=channels)
+        given = video if isinstance(video, Video) else Video(Path(video))
+        pixels = given.load(size=size, channels=channels)
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
     is_array = isinstance(video, np.ndarray | Tensor)
     if is_array and video.ndim not in (3, 4):
@@ -76,8 +76,8 @@ def _clip(video: Any, vectorizer: ImageVectorizer, name: str) -> Tensor:
             f"(T, H, W, C), a tensor (T, H, W) or (T, C, H, W), a list of images, a file or a "
             f"folder."
         )
-    if is_array and video.dtype == torch.uint8 and video.shape[1:] == (channels, size, size):
-        return video  # type: ignore[no-any-return]  # as this function has made it
+    if isinstance(video, Tensor) and _is_made(video, (channels, size, size)):
+        return video
     images = read_pictures(list(video) if is_array else video, name)
     try:
         frames = vectorizer.transform(images)
@@ -86,6 +86,11 @@ def _clip(video: Any, vectorizer: ImageVectorizer, name: str) -> Tensor:
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     return torch.stack(_alike([torch.from_numpy(frame) for frame in frames]))
+
+
+def _is_made(video: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether it is what `_clip` makes of files and bytes, so that nothing is left to do."""
+    return video.dtype == torch.uint8 and len(video) > 0 and tuple(video.shape[1:]) == shape
 
 
 def _alike(images: Sequence[Tensor]) -> list[Tensor]:
