@@ -1,9 +1,9 @@
 """Many to many, aligned: a label for every frame of a video.
 
-Draws videos of a shape that goes left, goes right or stands still, by turns. Which of these it is no
-single frame shows, so that a network with memory is compared with the same one without. Where PyAV
-is installed (`pip install 'rnnkit[video]'`), the videos are written as files, and read again with a
-table that says what happens from which second to which; without it, they stay arrays.
+Draws videos of a shape that goes left, goes right or stands still, by turns. Which of these it is
+no single frame shows, so that a network with memory is compared with the same one without. Where
+PyAV is installed (`pip install 'rnnkit[video]'`), the videos are written as files, and read again
+with a table that says what happens from which second to which; without it, they stay arrays.
 
 `--quick` draws few videos and trains for few epochs: it runs, but learns little.
 """
