@@ -96,7 +96,6 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
             encoder_size=32,
             embedding_size=64,
             hidden_size=64,
-            batch_size=8,
             max_epochs=2 if quick else 15,
             lr=4e-3,
             validation_fraction=0,
