@@ -255,6 +255,7 @@ def check_clipping_by_value_is_passed_on(case: Case, fitted: Any, tmp_path: Any)
 def check_bad_options_are_refused_with_the_known_ones(
     case: Case, fitted: Any, tmp_path: Any
 ) -> None:
+    own = next(name for name in ("inputs", "attention", "encoder") if name in fitted.get_params())
     for options, words in (
         ({"cell": "lstn"}, "Did you mean 'lstm'"),
         ({"optimizer": "adamx"}, "Known: "),
@@ -272,7 +273,7 @@ def check_bad_options_are_refused_with_the_known_ones(
         ({"init": "chrono", "cell": "rnn"}, "RNN(Cell)? has none"),
         ({"forget_bias": "much"}, "forget_bias='much'"),
         ({"validation_fraction": 2.0}, "validation_fraction=2.0"),
-        ({"inputs" if "inputs" in fitted.get_params() else "attention": "?"}, "Known: "),
+        ({own: "?"}, "Known: "),
     ):
         with pytest.raises(OptionError, match=words):
             clone(fitted).set_params(**options).fit(case.X, case.y)

@@ -8,10 +8,14 @@ import re
 import runpy
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from rnnkit.data import read_videos
 
 ROOT = Path(__file__).parents[1]
 
@@ -199,3 +203,41 @@ def test_shapes_that_are_drawn_are_named_in_two_languages(capsys):
     shown = capsys.readouterr().out
     assert "where it looked" in shown
     assert "(end)" in shown
+
+
+# -- frames -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frames():
+    yield from example("frames")
+
+
+def test_no_single_frame_tells_where_a_shape_goes(frames):
+    generator = np.random.default_rng(0)
+    video, labels = frames.draw(60, generator)
+    assert (video.shape, len(labels)) == ((60, 32, 32, 3), 60)
+    moved = [not np.array_equal(*pair) for pair in pairwise(video)]
+    assert moved == [label != "still" for label in labels[1:]]
+
+
+def test_what_is_written_as_files_is_read_as_it_was_drawn(frames, tmp_path):
+    pytest.importorskip("av", reason="av (the video extra) is not installed")
+    drawn = [frames.draw(25, np.random.default_rng(seed)) for seed in range(3)]
+    table = frames.write(*zip(*drawn, strict=True), tmp_path)
+    found = read_videos(table, unit="seconds")
+    assert found.labels == [labels for _, labels in drawn]
+    for read, (video, _) in zip(found.videos, drawn, strict=True):
+        assert np.abs(read.load().astype(int) - video).mean() < 12
+
+
+@pytest.mark.parametrize("with_av", [True, False])
+def test_networks_of_frames_are_compared_with_files_and_without(
+    frames, with_av, monkeypatch, capsys
+):
+    if with_av:
+        pytest.importorskip("av", reason="av (the video extra) is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "av", None)
+    assert set(frames.main(["--quick"])) == {*frames.MODELS, "always the same"}
+    assert ("files of video" if with_av else "arrays") in capsys.readouterr().out

@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "bankruptcy": series.bankruptcy,
     "stocks": series.stocks,
     "frames-gesture": steps.frames_gesture,
+    "frames-driving": steps.frames_driving,
     "activity": steps.activity,
     "adding": remembering.adding,
     "smnist": remembering.smnist,

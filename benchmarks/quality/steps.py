@@ -1,4 +1,4 @@
-"""Many to many, aligned: a label for each frame or moment of long sequences of numbers."""
+"""Many to many, aligned: a label for each moment of sequences of numbers, or frame of a video."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.quality.phases import LocalPhases
 from benchmarks.quality.result import Result, corpora
-from rnnkit import SequenceTagger
-from rnnkit.data import read_series, read_table
+from rnnkit import FrameTagger, SequenceTagger
+from rnnkit.data import LabeledVideos, read_series, read_table, read_videos
 
 # Chosen on the training videos alone: those of person a for learning and of b for judging, and the
 # other way round.
@@ -44,6 +45,26 @@ ACTIVITY_SETTINGS: dict[str, Any] = {
     "max_epochs": 15,
     "lr": 3e-3,
 }
+
+# Chosen by folds of the training and validation clips.
+DRIVING_SETTINGS: dict[str, Any] = {
+    "cell": "gru",
+    "image_size": 64,
+    "channels": 1,
+    "augment": "shift",
+    "embedding_size": 64,
+    "hidden_size": 64,
+    "num_layers": 2,
+    "dropout": 0.1,
+    # The square roots of the balanced ones.
+    "class_weight": {"left": 1.5, "right": 1.7, "straight": 0.67},
+    "batch_size": 2,
+    "max_epochs": 60,
+    "lr": 3e-3,
+    "validation_fraction": 0,
+}
+# Beside it, alike but for its encoder: the one that comes with the estimator.
+DRIVING_CONV = {"encoder": "conv", "encoder_size": 32, "image_size": 32, "channels": 3}
 
 
 def frames_gesture(seed: int) -> Result:
@@ -105,6 +126,42 @@ def activity(seed: int) -> Result:
     return _compared(ACTIVITY_SETTINGS, parts["train"], parts["val"], parts["test"], seed)
 
 
+def frames_driving(seed: int) -> Result:
+    """Whether a car steers left, straight or right at each frame of its camera, by the pictures."""
+    folder = corpora() / "video" / "driving_frames"
+    found = read_videos(folder / "labels.tsv", folder, split="split")
+    test, labels = found.part("test"), []
+    compared: dict[str, dict[str, Any]] = {}
+    settings = {**DRIVING_SETTINGS, "random_state": seed}
+    for name, own in (("", {"encoder": LocalPhases()}), (", conv encoder", DRIVING_CONV)):
+        chosen = {**settings, **own}
+        # Whatever was to be chosen was chosen on folds of both.
+        parts = [found.part("train"), found.part("val")]
+        known = [example for part in parts for example in _frames(part, chosen["image_size"])]
+        labels = [label for _, row in known for label in row]
+        known += list(map(_mirrored, known))
+        rows = _with_and_without(
+            FrameTagger, chosen, known, None, _frames(test, chosen["image_size"])
+        )
+        compared |= {f"{row}{name}": figures for row, figures in rows.items()}
+    compared["majority"] = _majority(labels, _labels_of(_frames(test, 1)))
+    shown = {**settings, "encoder": "benchmarks.quality.phases.LocalPhases()"}
+    return Result(compared.pop("rnnkit"), compared, shown)
+
+
+def _frames(videos: LabeledVideos, size: int) -> list[tuple[np.ndarray, list[str]]]:
+    """(T, size, size, 3) and the labels of each."""
+    pixels = [video.load(size=size) for video in videos.videos]
+    return list(zip(pixels, videos.labels, strict=True))
+
+
+def _mirrored(example: tuple[np.ndarray, list[str]]) -> tuple[np.ndarray, list[str]]:
+    """The same drive on a track that turns the other way."""
+    video, labels = example
+    turned = {"left": "right", "right": "left"}
+    return video[:, :, ::-1], [turned.get(label, label) for label in labels]
+
+
 def _compared(
     settings: dict[str, Any],
     train: Sequence[tuple[np.ndarray, list[Any]]],
@@ -115,25 +172,43 @@ def _compared(
     as_they_come: Sequence[tuple[np.ndarray, list[Any]]] | None = None,
 ) -> Result:
     """Beside the feed-forward contrast, logistic regression on single steps, and the majority."""
+    settings = {**settings, "random_state": seed}
+    found = _with_and_without(SequenceTagger, settings, train, valid, test)
+    known, labels = _flat(as_they_come or train)
     steps, truth = _flat(test)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(known, labels)
+    found["logistic regression"] = _scores(truth, linear.predict(steps))
+    found["majority"] = _majority(labels, truth)
+    return Result(found.pop("rnnkit"), found, settings)
+
+
+def _with_and_without(
+    estimator: type[Any],
+    settings: dict[str, Any],
+    train: Sequence[tuple[np.ndarray, list[Any]]],
+    valid: Sequence[tuple[np.ndarray, list[Any]]] | None,
+    test: Sequence[tuple[np.ndarray, list[Any]]],
+) -> dict[str, dict[str, Any]]:
+    """The scores of a recurrent network and of the feed-forward contrast, trained alike."""
     found = {}
     for name, cell in (("rnnkit", settings["cell"]), ("feed-forward", "none")):
-        model = SequenceTagger(**{**settings, "cell": cell, "random_state": seed, "verbose": 1})
+        model = estimator(**{**settings, "cell": cell, "verbose": 1})
         began = time.perf_counter()
-        model.fit(*_columns(train), validation=_columns(valid))
+        model.fit(*_columns(train), validation=None if valid is None else _columns(valid))
         minutes = (time.perf_counter() - began) / 60
         said = np.concatenate([np.array(row) for row in model.predict(_columns(test)[0])])
         found[name] = {
-            **_scores(truth, said[_labeled(test)]),
+            **_scores(_labels_of(test), said[_labeled(test)]),
             "training minutes": minutes,
             "parameters": model.num_parameters_,
         }
-    known, labels = _flat(as_they_come or train)
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(known, labels)
-    found["logistic regression"] = _scores(truth, linear.predict(steps))
+    return found
+
+
+def _majority(labels: Sequence[Any] | np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """The scores of the most frequent of the training labels, said always."""
     values, counts = np.unique(labels, return_counts=True)
-    found["majority"] = _scores(truth, np.full(len(truth), values[counts.argmax()]))
-    return Result(found.pop("rnnkit"), found, {**settings, "random_state": seed})
+    return _scores(truth, np.full(len(truth), values[counts.argmax()]))
 
 
 def _columns(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> tuple[list[Any], list[Any]]:
@@ -144,11 +219,15 @@ def _labeled(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> np.ndarray:
     return np.array([label is not None for _, labels in examples for label in labels])
 
 
+def _labels_of(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> np.ndarray:
+    """(N,) the labels that there are."""
+    return np.array([label for _, row in examples for label in row if label is not None])
+
+
 def _flat(examples: Sequence[tuple[np.ndarray, list[Any]]]) -> tuple[np.ndarray, np.ndarray]:
     """(N, F) the steps that have a label, and (N,) the labels."""
-    chosen = _labeled(examples)
-    labels = [label for _, row in examples for label in row if label is not None]
-    return np.concatenate([series for series, _ in examples])[chosen], np.array(labels)
+    steps = np.concatenate([series for series, _ in examples])
+    return steps[_labeled(examples)], _labels_of(examples)
 
 
 def _scores(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:

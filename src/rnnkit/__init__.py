@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rnnkit.tasks import (
         Caption,
         Captioner,
+        FrameTagger,
         LanguageModel,
         SequenceClassifier,
         SequenceRegressor,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Caption",
     "Captioner",
+    "FrameTagger",
     "LanguageModel",
     "RnnkitError",
     "SequenceClassifier",
@@ -41,6 +43,7 @@ _HOMES = {
     "LanguageModel": "rnnkit.tasks",
     "Caption": "rnnkit.tasks",
     "Captioner": "rnnkit.tasks",
+    "FrameTagger": "rnnkit.tasks",
     "RnnkitError": "rnnkit.errors",
     "SequenceClassifier": "rnnkit.tasks",
     "SequenceRegressor": "rnnkit.tasks",

@@ -5,7 +5,14 @@ import torch
 from torch import nn
 
 from rnnkit.errors import ShapeError
-from rnnkit.networks import AttentionDecoder, Augment, CaptionerNetwork, ConvEncoder, GivenEncoder
+from rnnkit.networks import (
+    AttentionDecoder,
+    Augment,
+    CaptionerNetwork,
+    ConvEncoder,
+    FrameEmbedding,
+    GivenEncoder,
+)
 from rnnkit.packed import Packed
 
 # -- encoders -----------------------------------------------------------------------------------
@@ -19,6 +26,7 @@ def test_images_of_any_size_become_a_small_grid(size, grid, blocks):
     encoder = ConvEncoder(3, size, 32)
     assert encoder(torch.randn(2, 3, size, size)).shape == (2, 32, grid, grid)
     assert len(encoder.blocks) == blocks
+    assert encoder.grid == (grid, grid)
 
 
 def test_an_image_has_the_same_features_alone_as_in_a_batch_in_training_too():
@@ -41,6 +49,7 @@ def test_a_given_module_may_give_a_vector_or_a_grid():
     assert (vector.output_size, vector(images).shape) == (5, (2, 5, 1, 1))
     grid = GivenEncoder(nn.Conv2d(3, 7, 4, stride=4), 3, 8)
     assert (grid.output_size, grid(images).shape) == (7, (2, 7, 2, 2))
+    assert (vector.grid, grid.grid) == ((1, 1), (2, 2))
 
 
 @pytest.mark.parametrize(
@@ -92,6 +101,92 @@ def test_augmentation_moves_and_mirrors_in_training_only():
     one = augment(images)
     torch.manual_seed(3)
     assert torch.equal(augment(images), one)
+
+
+def test_images_of_one_group_are_moved_alike():
+    group = torch.tensor([0, 1, 0, 2, 1, 0])
+    images = torch.randn(3, 1, 8, 8)[group]
+    moved = Augment(shift=2, flip=True).train()(images, group)
+    for one in range(3):
+        assert (moved[group == one] == moved[group == one][0]).all()
+    many = torch.arange(40)
+    alone = torch.randn(1, 1, 8, 8).expand(40, 1, 8, 8)
+    assert len(torch.unique(Augment(shift=2).train()(alone, many), dim=0)) > 5
+
+
+# -- frames of videos ---------------------------------------------------------------------------
+
+
+def frames(encoder=None, **options):
+    encoder = ConvEncoder(1, 16, 8) if encoder is None else encoder
+    return FrameEmbedding(encoder, 12, scale=lambda x: x.float() / 255, **options)
+
+
+def videos(*lengths):
+    return Packed.from_sequences(
+        [torch.randint(256, (length, 1, 16, 16), dtype=torch.uint8) for length in lengths]
+    )
+
+
+def test_a_frame_has_the_same_vector_whatever_is_around_it():
+    embedding, x = frames(), videos(3, 5)
+    vectors = embedding(x)
+    assert vectors.data.shape == (8, 12)
+    for video, rows in zip(x.to_sequences(), vectors.to_sequences(), strict=True):
+        for frame, row in zip(video, rows, strict=True):
+            alone = embedding(Packed.from_sequences([frame[None]])).data[0]
+            torch.testing.assert_close(row, alone, rtol=0, atol=1e-5)
+
+
+def test_where_something_is_in_the_picture_is_kept():
+    module = nn.Conv2d(1, 3, 4, stride=4)
+    embedding = frames(GivenEncoder(module, 1, 16))
+    picture = torch.zeros(1, 1, 16, 16)
+    picture[..., 3:5, 3:5] = 255
+    pair = (picture, picture.flip(-2).flip(-1))
+    module.weight.data.copy_(module.weight + module.weight.flip(-1, -2))
+    # A mean over the places would be the same for both.
+    torch.testing.assert_close(*(module(one).mean(dim=(2, 3)) for one in pair))
+    left, right = (embedding(Packed.from_sequences([one])).data for one in pair)
+    assert (left - right).abs().max() > 0.01
+
+
+def test_without_a_graph_some_frames_are_encoded_at_a_time(monkeypatch):
+    monkeypatch.setitem(FrameEmbedding.forward.__globals__, "AT_ONCE", 3)
+    embedding, x = frames(), videos(7, 2)
+    sizes = []
+    embedding.encoder.register_forward_hook(lambda _, images, __: sizes.append(len(images[0])))
+    with torch.no_grad():
+        pieces = embedding(x).data
+    assert sizes == [3, 3, 3]
+    torch.testing.assert_close(embedding(x).data, pieces, rtol=0, atol=1e-6)
+    assert sizes == [3, 3, 3, 9]
+
+
+def test_the_scale_of_given_features_does_not_matter():
+    class Scaled(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, images):
+            return images.flatten(1)[:, :40] * self.factor
+
+    small, large = (frames(GivenEncoder(Scaled(factor), 1, 16)) for factor in (0.1, 100.0))
+    large.load_state_dict(small.state_dict())
+    x = videos(4)
+    torch.testing.assert_close(small(x).data, large(x).data, rtol=0, atol=0.05)
+    assert large(x).data.std() > 0.1
+
+
+def test_all_frames_of_a_video_are_augmented_alike():
+    same = torch.randint(256, (1, 1, 16, 16), dtype=torch.uint8).expand(6, 1, 16, 16)
+    embedding = frames(augment=Augment(shift=4)).train()
+    rows = [embedding(Packed.from_sequences([same, same])).to_sequences() for _ in range(4)]
+    for first, second in rows:
+        torch.testing.assert_close(first, first[:1].expand(6, 12))
+        torch.testing.assert_close(second, second[:1].expand(6, 12))
+    assert any((first - second).abs().max() > 1e-4 for first, second in rows)
 
 
 # -- the whole network --------------------------------------------------------------------------

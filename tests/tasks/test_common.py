@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from rnnkit import (
     Captioner,
+    FrameTagger,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -140,6 +141,28 @@ def colored_halves() -> Case:
     return Case("colored halves", model, X, y, 0.9, unseen)
 
 
+def moving_dots() -> Case:
+    """Which way a dot goes, which no frame shows."""
+    X, y = [], []
+    for length, row, way in product((2, 5, 9), (1, 4, 6), (-1, 1)):
+        video = np.zeros((length, 8, 8), np.uint8)
+        places = (4 + way * np.arange(length)) % 8
+        video[np.arange(length), row, places] = 255
+        X.append(video)
+        y.append(["left" if way < 0 else "right"] * length)
+    model = FrameTagger(
+        max_epochs=25,
+        validation_fraction=0,
+        dropout=0,
+        image_size=8,
+        channels=1,
+        encoder_size=8,
+        **{**SMALL, "batch_size": 4},
+    )
+    unseen = [np.zeros((1, 8, 8)), np.full((3, 5, 9, 3), 9, np.uint8), [np.ones((8, 8))] * 12]
+    return Case("moving dots", model, X, y, 0.9, unseen)
+
+
 CASES = [
     reviews(),
     rising(),
@@ -151,6 +174,7 @@ CASES = [
     numerals(),
     subwords(),
     colored_halves(),
+    moving_dots(),
 ]
 
 

@@ -12,7 +12,7 @@ import typer
 from rnnkit.cli import options as opt
 from rnnkit.cli.guard import GuardedGroup
 from rnnkit.cli.signature import with_options
-from rnnkit.cli.specs import SERIES, all_columns
+from rnnkit.cli.specs import FRAMES, SERIES, all_columns
 from rnnkit.cli.task_commands import compare_app, train_app
 
 __all__ = ["app", "main"]
@@ -80,7 +80,7 @@ def predict(
     as_json: opt.Json = False,
     **columns: Any,
 ) -> None:
-    """Classify, tag or translate texts, classify or forecast series, with a saved model."""
+    """Say what a saved model knows of texts, of series, of images, or of each frame of videos."""
     from rnnkit.cli import predicting
 
     if not inputs and sys.stdin.isatty():
@@ -136,7 +136,7 @@ def diagnose(
     )
 
 
-app.command()(with_options(predict, SERIES))
+app.command()(with_options(predict, {**SERIES, **FRAMES}))
 app.command()(with_options(evaluate, all_columns()))
 app.command()(with_options(diagnose, all_columns()))
 

@@ -133,6 +133,28 @@ def read_captioned(
     return Dataset(list(found.images), found.captions, places, path, found.skipped, names)
 
 
+def read_labeled_frames(
+    path: Path,
+    *,
+    clip: str | None,
+    label: str | None,
+    unit: str | None,
+    every: int | None,
+    **places: Any,
+) -> Dataset:
+    """Videos and the label (as a string) of each frame, None where it has none."""
+    found = data.read_videos(
+        path,
+        clip=clip or "clip",
+        label=label or "label",
+        unit=unit or "frames",
+        every=every or 1,
+        **places,
+    )
+    labels = [[None if one is None else str(one) for one in row] for row in found.labels]
+    return Dataset(list(found.videos), labels, found.lines, found.path, names=found.names)
+
+
 def read_text(path: Path, *, text: str | None) -> Dataset:
     """One text, or the texts of a table's column."""
     if suffix_of(path) in TABLE_SUFFIXES:
@@ -181,16 +203,25 @@ def check_known(
     if label_of is None:
         return
     seen = set(known)
-    for line, target in zip(dataset.lines, dataset.y or [], strict=True):
+    for example, target in enumerate(dataset.y or []):
         for place, label in enumerate(label_of(target), start=1):
             if label not in seen:
-                token = f" (token {place} of the sentence)" if isinstance(target, list) else ""
                 listed = ", ".join(map(repr, known[:20])) + (", ..." if len(known) > 20 else "")
                 raise DataError(
-                    f"{label!r}{token} was never seen in training. Known: {listed}.",
+                    f"{label!r}{_within(dataset, example, place)} was never seen in training. "
+                    f"Known: {listed}.",
                     path=dataset.path,
-                    line=line,
+                    line=dataset.lines[example],
                 )
+
+
+def _within(dataset: Dataset, example: int, place: int) -> str:
+    """Where in an example that has several labels one of them is."""
+    if not isinstance((dataset.y or [])[example], list):
+        return ""
+    if dataset.names is not None:
+        return f" (in {dataset.names[example]}, which begins on this line)"
+    return f" (token {place} of the sentence)"
 
 
 def suffix_of(path: Path) -> str:
@@ -254,5 +285,6 @@ READERS: dict[str, Callable[..., Dataset]] = {
     "series": read_labeled_series,
     "forecast": read_unlabeled_series,
     "caption": read_captioned,
+    "frames": read_labeled_frames,
     "language": read_text,
 }

@@ -66,7 +66,7 @@ def diagnose(
         gradient_flow(model, (X, y)),
         truncation_audit(model, (X, y), policies),
         trace(model, X[0]),
-        X[0] if isinstance(X[0], str) else " ".join(map(str, X[0])),
+        _text(X[0]),
         model.history_.to_dict()["epochs"] if hasattr(model, "history_") else [],
     )
     facts = {
@@ -90,6 +90,12 @@ def diagnose(
     for line in [*found.flow.summary().splitlines(), "", *found.audit.summary().splitlines()]:
         print_line(line)
     print_line(f"report: {out}")
+
+
+def _text(example: Any) -> str:
+    """An example as it is shown: a file by its name, a list or series by what is in it."""
+    is_list = isinstance(example, list | np.ndarray)
+    return " ".join(map(str, example)) if is_list else str(example)
 
 
 def _spread(available: int, wanted: int) -> list[int]:

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 from rnnkit.cli.datasets import READERS, Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table
 from rnnkit.cli.specs import SPECS, own_columns
-from rnnkit.cli.training import labels_in, task_of
+from rnnkit.cli.training import task_of
 from rnnkit.errors import OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
@@ -62,7 +62,7 @@ def evaluate(
     if as_json:
         print_json({"model": str(path), "data": str(data), **report})
     else:
-        _print_report(report)
+        _print_report(report, SPECS[task].step)
 
 
 def read_for(model: SequenceEstimator, data: Path, options: dict[str, Any]) -> Dataset:
@@ -76,11 +76,10 @@ def read_for(model: SequenceEstimator, data: Path, options: dict[str, Any]) -> D
 
 def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
     names = check_labels(model, dataset)
-    guesses = model.predict(dataset.X)
-    if task == "tag":
-        guesses = [label for row in guesses for label in row]
+    guesses, labels = model.predict(dataset.X), dataset.y or []
+    if SPECS[task].step:
+        guesses, labels = _steps(guesses, labels)
     guesses = [str(label) for label in guesses]
-    labels = labels_in(task, dataset)
     right = sum(guess == label for guess, label in zip(guesses, labels, strict=True))
     return {
         "labels": len(labels),
@@ -90,6 +89,17 @@ def _label_scores(model: Any, dataset: Dataset, task: str) -> dict[str, Any]:
         **_ranking_scores(model, dataset, names),
         "per_label": _per_label(labels, guesses, names),
     }
+
+
+def _steps(guesses: list[list[Any]], labels: list[list[Any]]) -> tuple[list[Any], list[Any]]:
+    """One after the other, without those that have no label."""
+    pairs = [
+        pair
+        for said, known in zip(guesses, labels, strict=True)
+        for pair in zip(said, known, strict=True)
+        if pair[1] is not None
+    ]
+    return [guess for guess, _ in pairs], [label for _, label in pairs]
 
 
 def _ranking_scores(model: Any, dataset: Dataset, names: list[str]) -> dict[str, float]:
@@ -144,7 +154,7 @@ def _translation_scores(
     return {name: value for name, value in scores.items() if name != "count"}
 
 
-def _print_report(report: dict[str, Any]) -> None:
+def _print_report(report: dict[str, Any], step: str) -> None:
     print_line(f"examples: {report['examples']:,}")
     if report["skipped"]:
         print_line(f"left out: {report['skipped']:,} (empty)")
@@ -166,7 +176,7 @@ def _print_report(report: dict[str, Any]) -> None:
             print_line(f"{name.upper()}: {report[name]:.6g} (nothing changes: {naive:.6g})")
         return
     if report["labels"] != report["examples"]:
-        print_line(f"tokens: {report['labels']:,}")
+        print_line(f"{step}s: {report['labels']:,}")
     print_line(f"accuracy: {report['accuracy']:.4f}")
     print_line(f"macro-F1: {report['macro_f1']:.4f}")
     print_line(f"MCC: {report['mcc']:.4f}")

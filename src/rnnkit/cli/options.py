@@ -96,7 +96,9 @@ CaptionColumn = Annotated[
 Folder = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Where the images are (default: beside DATA).", rich_help_panel=DATA
+        metavar="FOLDER",
+        help="Where the images or videos are (default: beside DATA).",
+        rich_help_panel=DATA,
     ),
 ]
 ImageSize = Annotated[
@@ -106,8 +108,57 @@ ImageSize = Annotated[
 Augment = Annotated[
     str | None,
     typer.Option(
-        metavar="WAY", help="Of images: shift, flip or shift-flip.", rich_help_panel=TRAINING
+        metavar="WAY",
+        help="Of images and videos: shift, flip or shift-flip.",
+        rich_help_panel=TRAINING,
     ),
+]
+
+Clip = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Video files, or folders of images (default: clip).",
+        rich_help_panel=DATA,
+    ),
+]
+Frame = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Number of the frame that a row labels, from 0 (default: frame, if there is one).",
+        rich_help_panel=DATA,
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Where the segment begins that a row labels (default: start).",
+        rich_help_panel=DATA,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Where it ends: the first frame that is no part of it (default: end).",
+        rich_help_panel=DATA,
+    ),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="UNIT", help="Of both: frames (default) or seconds.", rich_help_panel=DATA
+    ),
+]
+Every = Annotated[
+    int | None,
+    typer.Option(min=1, help="Keep the first of so many frames.", rich_help_panel=DATA),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="Keep so many frames a second.", rich_help_panel=DATA),
 ]
 
 Id = Annotated[
@@ -166,7 +217,7 @@ HiddenSize = Annotated[
     int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=NETWORK)
 ]
 EmbeddingSize = Annotated[
-    int | None, typer.Option(min=1, help="Numbers of a token.", rich_help_panel=NETWORK)
+    int | None, typer.Option(min=1, help="Numbers of a token or a frame.", rich_help_panel=NETWORK)
 ]
 Layers = Annotated[
     int | None, typer.Option(min=1, help="Recurrent layers.", rich_help_panel=NETWORK)
@@ -203,7 +254,7 @@ UpdateEvery = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Steps of a series between two updates, the state carried.",
+        help="Steps between two updates of long series or videos, the state carried.",
         rich_help_panel=TRAINING,
     ),
 ]

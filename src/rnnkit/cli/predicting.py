@@ -13,16 +13,20 @@ import numpy as np
 from rnnkit import data
 from rnnkit.cli.datasets import TABLE_SUFFIXES, read_unlabeled_series, suffix_of
 from rnnkit.cli.output import print_json, print_line
+from rnnkit.cli.specs import FRAMES, SERIES, SPECS
+from rnnkit.cli.training import task_of
 from rnnkit.errors import DataError, InputError, OptionError
 from rnnkit.ship import load
 from rnnkit.tasks import (
     Captioner,
+    FrameTagger,
     LanguageModel,
     SequenceClassifier,
     SequenceEstimator,
     SequenceTagger,
     Translator,
 )
+from rnnkit.tasks.labeling import StepTagger
 
 __all__ = ["generate", "predict", "read_inputs"]
 
@@ -42,19 +46,24 @@ def predict(
     as_json: bool,
     columns: dict[str, Any],
 ) -> None:
-    """Print one result for each text, in order, some texts at a time; or for each series.
+    """Print one result for each text, in order, some texts at a time; or for each series, image or
+    frame.
 
-    columns: where in a table the series are.
+    columns: where in a table the series are, and which frames of a video are read.
     """
     model = load(path)
     _check_options(model, proba, n_best, beam_size, as_json)
+    columns = _own_columns(model, columns)
     if getattr(model, "kind_", "text") == "series":
         _predict_series(model, inputs, columns, proba=proba, as_json=as_json)
+        return
+    if isinstance(model, FrameTagger):
+        _label_frames(model, inputs, columns, proba=proba, as_json=as_json)
         return
     if isinstance(model, Captioner):
         _caption(model, inputs, n_best=n_best, beam_size=beam_size, as_json=as_json)
         return
-    _check_text(path, model, columns)
+    _check_text(path, model)
     if isinstance(model, Translator) and beam_size is None:
         beam_size = max(model.beam_size, n_best)
     texts = read_inputs(inputs, column=column, tagged=isinstance(model, SequenceTagger))
@@ -69,16 +78,25 @@ def predict(
         sys.stdout.flush()
 
 
-def _check_text(path: Path, model: SequenceEstimator, columns: dict[str, Any]) -> None:
+def _own_columns(model: SequenceEstimator, columns: dict[str, Any]) -> dict[str, Any]:
+    """Those that say how the model's examples are read. Raises OptionError if others are given."""
+    kinds = {"series": SERIES, "frames": FRAMES}
+    kind = getattr(model, "kind_", "text")
+    own = kinds.get(kind, {})
+    for name, value in columns.items():
+        if value and name not in own:
+            meant = "series" if name in SERIES else "videos"
+            raise OptionError(f"--{name} is for models of {meant}, and this one reads {kind}.")
+    return {name: columns[name] for name in own}
+
+
+def _check_text(path: Path, model: SequenceEstimator) -> None:
     kind = getattr(model, "kind_", "text")
     if kind != "text":
         raise InputError(
             f"{path}: this model reads {kind}, which no command does. Use it from Python: "
             f"rnnkit.load(...)."
         )
-    for name, value in columns.items():
-        if value:
-            raise OptionError(f"--{name} is for models of series, and this one reads texts.")
 
 
 def _predict_series(
@@ -102,8 +120,7 @@ def _predict_series(
         )
         for name, answer in zip(names, answers, strict=True):
             if as_json:
-                shown = {k: v for k, v in answer.items() if proba or k != "probabilities"}
-                print_json({"id": name, **shown})
+                print_json({"id": name, **_shown(answer, proba)})
             elif "next" in answer:
                 print_line(str(name), *(f"{value:.6g}" for value in answer["next"]))
             else:
@@ -134,6 +151,37 @@ def _caption(
             continue
         for one in several:
             print_line(one.text, f"{one.probability:.4f}", str(path))
+
+
+def _label_frames(
+    model: FrameTagger,
+    inputs: Sequence[str],
+    columns: dict[str, Any],
+    *,
+    proba: bool,
+    as_json: bool,
+) -> None:
+    """A line for each frame that is kept of each video, or one of JSON for each video."""
+    if "-" in inputs:
+        raise InputError("a model of videos reads files and folders, not standard input.")
+    if model.encoder == "none":
+        raise InputError(
+            "this model reads features of frames, which no command does. Use it from Python: "
+            "rnnkit.load(...)."
+        )
+    for video in data.find_videos(*inputs, every=columns["every"] or 1, fps=columns["fps"]):
+        frames, pixels = video.read(size=model.image_size, channels=model.channels)
+        (answer,) = _labels_of_steps(model, [pixels])
+        if as_json:
+            where: dict[str, list[Any]] = {"frames": [one.number for one in frames]}
+            if frames[0].time is not None:
+                where["seconds"] = [one.time for one in frames]
+            print_json({"video": str(video), **where, **_shown(answer, proba)})
+            continue
+        for frame, label, share in zip(
+            frames, answer["labels"], answer["probability"], strict=True
+        ):
+            print_line(str(label), f"{share:.4f}", str(video), str(frame.number))
 
 
 def read_inputs(
@@ -207,8 +255,9 @@ def _check_options(
         )
     if proba and speaks:
         raise OptionError("--proba is for classes and tags; a sentence's is always printed.")
-    if proba and isinstance(model, SequenceTagger) and not as_json:
-        raise OptionError("--proba of a SequenceTagger has one row a token: add --json.")
+    if proba and isinstance(model, StepTagger) and not as_json:
+        step = SPECS[task_of(model)].step
+        raise OptionError(f"--proba of a {name} has one row a {step}: add --json.")
 
 
 def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
@@ -246,19 +295,26 @@ def _classes(model: SequenceClassifier, texts: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _tags(model: SequenceTagger, texts: list[Text]) -> list[dict[str, Any]]:
-    sentences = [text.split() if isinstance(text, str) else text for text in texts]
+def _labels_of_steps(model: StepTagger, sequences: list[Any]) -> list[dict[str, Any]]:
+    """The best label of each step, its probability, and those of all."""
     names = model.classes_.tolist()
     return [
         {
-            "tokens": tokens,
-            "tags": [names[best] for best in rows.argmax(axis=1)] if tokens else [],
-            "probability": rows.max(axis=1).tolist() if tokens else [],
+            "labels": [names[best] for best in rows.argmax(axis=1)] if len(rows) else [],
+            "probability": rows.max(axis=1).tolist() if len(rows) else [],
             "probabilities": [
                 dict(zip(map(str, names), row, strict=True)) for row in rows.tolist()
             ],
         }
-        for tokens, rows in zip(sentences, model.predict_proba(sentences), strict=True)
+        for rows in model.predict_proba(sequences)
+    ]
+
+
+def _tags(model: SequenceTagger, texts: list[Text]) -> list[dict[str, Any]]:
+    sentences = [text.split() if isinstance(text, str) else text for text in texts]
+    return [
+        {"tokens": tokens, "tags": answer.pop("labels"), **answer}
+        for tokens, answer in zip(sentences, _labels_of_steps(model, sentences), strict=True)
     ]
 
 
@@ -279,8 +335,12 @@ def _translations(
 
 
 def _as_json(text: Text, answer: dict[str, Any], proba: bool) -> dict[str, Any]:
-    shown = {name: value for name, value in answer.items() if proba or name != "probabilities"}
+    shown = _shown(answer, proba)
     return shown if "tokens" in answer else {"text": text, **shown}
+
+
+def _shown(answer: dict[str, Any], proba: bool) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if proba or name != "probabilities"}
 
 
 def _print(text: Text, answer: dict[str, Any], proba: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from rnnkit.cli import options as opt
 from rnnkit.errors import OptionError
 
-__all__ = ["SERIES", "SPECS", "TRAINING", "Spec", "all_columns", "own_columns"]
+__all__ = ["FRAMES", "SERIES", "SPECS", "TRAINING", "Spec", "all_columns", "own_columns"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Spec:
     columns: options that say where in a file the examples are, by name.
     score: what the estimator's `score` is called.
     labels: what takes a target apart into its labels; None where it has none.
+    step: what each label is of, where an example has several.
     parameters: its own options, with the estimator's parameters that each one sets.
     fixed: what the task itself says of the estimator's parameters.
     valid_columns: those of `columns` that a file to validate with has of its own, and their option.
@@ -32,6 +33,7 @@ class Spec:
     columns: Mapping[str, Any]
     score: str = "accuracy"
     labels: Callable[[Any], list[Any]] | None = None
+    step: str = "token"
     parameters: Mapping[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     valid_columns: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
@@ -57,6 +59,13 @@ def _one(label: Any) -> list[Any]:
     return [label]
 
 
+def _given(labels: list[Any]) -> list[Any]:
+    return [label for label in labels if label is not None]
+
+
+# Which frames of a video are read.
+FRAMES = {"every": opt.Every, "fps": opt.Fps}
+
 SERIES = {"id": opt.Id, "time": opt.Time, "features": opt.Features, "ignore": opt.Ignore}
 
 SPECS: dict[str, Spec] = {
@@ -69,6 +78,7 @@ SPECS: dict[str, Spec] = {
             "texts",
             {"text": opt.Text, "label": opt.Label},
             labels=_one,
+            step="",
             parameters={
                 "level": (opt.Level, ("level",)),
                 "max_length": (opt.MaxLength, ("max_length",)),
@@ -103,6 +113,7 @@ SPECS: dict[str, Spec] = {
             "series",
             {**SERIES, "label": opt.Label},
             labels=_one,
+            step="",
             fixed={"inputs": "series"},
         ),
         Spec(
@@ -127,6 +138,29 @@ SPECS: dict[str, Spec] = {
                 "image_size": (opt.ImageSize, ("image_size",)),
                 "augment": (opt.Augment, ("augment",)),
                 "max_length": (opt.MaxLength, ("max_length",)),
+            },
+        ),
+        Spec(
+            "frames",
+            "A label for each frame of videos: a table of frames or segments, and the videos.",
+            "FrameTagger",
+            "videos",
+            {
+                "clip": opt.Clip,
+                "frame": opt.Frame,
+                "start": opt.Start,
+                "end": opt.End,
+                "unit": opt.Unit,
+                "label": opt.Label,
+                "folder": opt.Folder,
+                **FRAMES,
+            },
+            labels=_given,
+            step="frame",
+            parameters={
+                "image_size": (opt.ImageSize, ("image_size",)),
+                "augment": (opt.Augment, ("augment",)),
+                "update_every": (opt.UpdateEvery, ("update_every",)),
             },
         ),
         Spec(

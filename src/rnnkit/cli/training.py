@@ -65,7 +65,7 @@ def train(
     if as_json:
         print_json(report)
     else:
-        _print_report(report)
+        _print_report(report, SPECS[task].step)
     if fitted.interrupted:
         raise fail(f"interrupted: the best model so far is in {out}.", FAILURE)
 
@@ -175,9 +175,9 @@ def _report(fitted: Fitted, dataset: Dataset, out: Path, size: int) -> dict[str,
     }
 
 
-def _print_report(report: dict[str, Any]) -> None:
+def _print_report(report: dict[str, Any], step: str) -> None:
     if "valid_accuracy" in report:
-        unit = "" if report["estimator"] == "SequenceClassifier" else "token "
+        unit = f"{step} " if step else ""
         print_line(
             f"validation: {unit}accuracy {_figure(report['valid_accuracy'])}, "
             f"loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "

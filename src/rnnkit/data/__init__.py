@@ -1,4 +1,4 @@
-"""Files to examples: tables, tagged sentences, sentence pairs, images, and samples of real data."""
+"""Files to examples: tables, tagged sentences, pairs, images, videos, and samples of real data."""
 
 from rnnkit.data.images import (
     CaptionedImages,
@@ -15,19 +15,26 @@ from rnnkit.data.table import Table, read_table
 from rnnkit.data.tagged import TaggedSentences, read_conllu, read_tagged
 from rnnkit.data.textfile import read_lines
 from rnnkit.data.ts import LabeledSeries, read_ts
+from rnnkit.data.video import Frame, Video, find_videos, load_video
+from rnnkit.data.video_labels import LabeledVideos, read_videos
 
 __all__ = [
     "CaptionedImages",
+    "Frame",
     "Images",
     "LabeledSeries",
+    "LabeledVideos",
     "Pairs",
     "Sample",
     "SeriesTable",
     "Table",
     "TaggedSentences",
+    "Video",
     "Windows",
+    "find_videos",
     "load_english_korean",
     "load_image",
+    "load_video",
     "read_captions",
     "read_conllu",
     "read_images",
@@ -37,5 +44,6 @@ __all__ = [
     "read_table",
     "read_tagged",
     "read_ts",
+    "read_videos",
     "split_english_korean",
 ]

@@ -13,9 +13,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from rnnkit.data.table import Table, read_table
+from rnnkit.data.table import Table, read_table, rows_of_split
 from rnnkit.data.textfile import extension, read_text
-from rnnkit.errors import DataError, InputError, MissingDependencyError, OptionError, check_option
+from rnnkit.errors import DataError, MissingDependencyError, OptionError, check_option
 
 __all__ = ["CaptionedImages", "Images", "load_image", "read_captions", "read_images"]
 
@@ -168,13 +168,7 @@ class CaptionedImages:
 
     def part(self, split: str) -> CaptionedImages:
         """The images of one split. Raises InputError if there are none."""
-        known = sorted(set(self.splits or []))
-        if split not in known:
-            raise InputError(
-                f"{self.path} has no split {split!r}; known: "
-                f"{', '.join(map(repr, known)) or 'none, pass split= to the reader'}."
-            )
-        rows = [row for row, one in enumerate(self.splits or []) if one == split]
+        rows = rows_of_split(self.splits, split, self.path)
         return CaptionedImages(
             [self.images[row] for row in rows],
             [self.captions[row] for row in rows],

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rnnkit.data.textfile import extension, read_bytes, read_lines, read_text
-from rnnkit.errors import DataError, MissingDependencyError, OptionError, check_option
+from rnnkit.errors import DataError, InputError, MissingDependencyError, OptionError, check_option
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "read_table", "rows_of_split"]
 
 FORMATS = {
     ".csv": "csv",
@@ -137,6 +137,17 @@ def without_empty(table: Table, required: Sequence[str], *, skip: bool) -> Table
 
 def _where(mask: list[bool], values: list[Any]) -> list[Any]:
     return [value for value, keep in zip(values, mask, strict=True) if keep]
+
+
+def rows_of_split(splits: Sequence[str] | None, split: str, path: Path) -> list[int]:
+    """The places of one part of the data. Raises InputError, naming the known, if it has none."""
+    known = sorted(set(splits or []))
+    if split not in known:
+        raise InputError(
+            f"{path} has no split {split!r}; known: "
+            f"{', '.join(map(repr, known)) or 'none, pass split= to the reader'}."
+        )
+    return [place for place, one in enumerate(splits or []) if one == split]
 
 
 def format_of(path: str | Path) -> str:

@@ -7,7 +7,7 @@ from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
-from rnnkit.networks.images import Augment, ConvEncoder, GivenEncoder
+from rnnkit.networks.images import Augment, ConvEncoder, FrameEmbedding, GivenEncoder
 from rnnkit.networks.language import LanguageNetwork
 from rnnkit.networks.models import (
     ClassifierNetwork,
@@ -28,6 +28,7 @@ __all__ = [
     "ConvEncoder",
     "DecoderState",
     "FixedWindow",
+    "FrameEmbedding",
     "GivenEncoder",
     "LanguageNetwork",
     "LockedDropout",

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnnkit.cells import Linear
 from rnnkit.errors import ShapeError
+from rnnkit.packed import Packed
 
-__all__ = ["Augment", "ConvEncoder", "GivenEncoder"]
+__all__ = ["Augment", "ConvEncoder", "FrameEmbedding", "GivenEncoder"]
 
 # A grid of features is halved down to this many places a side, or fewer.
 GRID = 7
 SMALLEST_WIDTH = 16
+
+# Frames that are encoded together where no graph is made.
+AT_ONCE = 256
 
 
 class ConvBlock(nn.Module):
@@ -41,6 +49,7 @@ class ConvEncoder(nn.Module):
 
     image_size: S; there are as many blocks as bring it to at most 7 places a side, at least one.
     output_size: M, features of a place; each block before has half as many, at least 16.
+    grid: (h, w), places.
 
     >>> ConvEncoder(3, 64, 128)(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 128, 4, 4])
@@ -53,7 +62,7 @@ class ConvEncoder(nn.Module):
             blocks, side = blocks + 1, (side + 1) // 2
         smallest = min(SMALLEST_WIDTH, output_size)
         widths = [max(smallest, output_size >> i) for i in range(blocks - 1, -1, -1)]
-        self.output_size = output_size
+        self.output_size, self.grid = output_size, (side, side)
         self.blocks = nn.Sequential(
             *(ConvBlock(c, w) for c, w in zip([channels, *widths], widths, strict=False))
         )
@@ -68,7 +77,7 @@ class GivenEncoder(nn.Module):
     """A module that the user brings, such as a pretrained backbone, held to its promise.
 
     module: images (B, C, S, S) to features (B, M), or (B, M, h, w) of places. One without a
-    parameter to train is run in eval mode always, and without a graph.
+    parameter to train is run in eval mode always, and without a graph. grid: (h, w), places.
     Raises ShapeError if it returns anything else.
 
     >>> GivenEncoder(nn.Flatten(), channels=1, image_size=2).output_size
@@ -83,6 +92,7 @@ class GivenEncoder(nn.Module):
             found = self.eval()(torch.zeros(1, channels, image_size, image_size))
         self.train(was_training)
         self.output_size = int(found.shape[1])
+        self.grid = (int(found.shape[2]), int(found.shape[3]))
 
     @property
     def is_frozen(self) -> bool:
@@ -122,25 +132,82 @@ class Augment(nn.Module):
         super().__init__()
         self.shift, self.flip = shift, flip
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+    def forward(self, images: Tensor, group: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W).
+
+        group: (B,) whose image each is, such as a video's: those of one are moved and mirrored
+        alike; None draws for each image.
+        """
         if not self.training:
             return images
+        if group is None:
+            group = torch.arange(len(images))
+        count = int(group.max()) + 1
         if self.flip:
-            mirrored = torch.rand(len(images), device=images.device) < 0.5
+            mirrored = (torch.rand(count) < 0.5)[group]
             images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-        return self._shifted(images) if self.shift else images
+        if self.shift:
+            images = self._shifted(images, torch.randint(2 * self.shift + 1, (count, 2))[group])
+        return images
 
-    def _shifted(self, images: Tensor) -> Tensor:
+    def _shifted(self, images: Tensor, corners: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         padded = F.pad(images, (self.shift,) * 4, mode="replicate")
-        corners = torch.randint(2 * self.shift + 1, (len(images), 2)).tolist()
         return torch.stack(
             [
                 image[:, top : top + height, left : left + width]
-                for image, (top, left) in zip(padded, corners, strict=True)
+                for image, (top, left) in zip(padded, corners.tolist(), strict=True)
             ]
         )
+
+
+class FrameEmbedding(nn.Module):
+    """A vector for each frame of videos: the features of all its places, projected.
+
+    e_t = relu(W norm([f_1; ...; f_P]) + b), f_p the M features of place p of P = h w. All places
+    are kept apart, since it matters where in the picture something is; a mean over them would not
+    tell. norm: layer normalization (Ba et al. 2016), as given encoders have features of any scale.
+
+    scale: what brings frames to numbers around 0, such as `ImageVectorizer.scaled`: they come as
+    bytes, which are a quarter of that. Where no graph is made, some frames are encoded at a time,
+    so that long videos need little memory.
+
+    >>> from rnnkit.packed import Packed
+    >>> video = torch.zeros(5, 1, 8, 8, dtype=torch.uint8)
+    >>> embedding = FrameEmbedding(ConvEncoder(1, 8, 16), 12, scale=lambda x: x / 255.0)
+    >>> embedding(Packed.from_sequences([video])).data.shape
+    torch.Size([5, 12])
+    """
+
+    def __init__(
+        self,
+        encoder: ConvEncoder | GivenEncoder,
+        embedding_size: int,
+        *,
+        scale: Callable[[Tensor], Tensor],
+        augment: Augment | None = None,
+    ) -> None:
+        super().__init__()
+        self.embedding_size = embedding_size
+        self.encoder, self.augment, self.scale = encoder, augment, scale
+        features = encoder.output_size * math.prod(encoder.grid)
+        self.norm, self.project = nn.LayerNorm(features), Linear(features, embedding_size)
+
+    def forward(self, frames: Packed) -> Packed:
+        """frames: (N, C, S, S) -> (N, embedding_size)."""
+        videos = frames.layout.sequence_of_row
+        if torch.is_grad_enabled():
+            return frames.with_data(self._vectors(frames.data, videos))
+        pieces = zip(torch.split(frames.data, AT_ONCE), torch.split(videos, AT_ONCE), strict=True)
+        return frames.with_data(torch.cat([self._vectors(*piece) for piece in pieces]))
+
+    def _vectors(self, frames: Tensor, videos: Tensor) -> Tensor:
+        images = self.scale(frames)
+        if self.augment is not None:
+            images = self.augment(images, videos)
+        places: Tensor = self.encoder(images)
+        features = self.norm(places.flatten(1))  # (N, M, h, w) -> (N, M h w)
+        return torch.relu(self.project(features))
 
 
 def _groups(width: int) -> int:

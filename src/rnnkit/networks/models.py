@@ -11,6 +11,7 @@ from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
+from rnnkit.networks.images import FrameEmbedding
 from rnnkit.networks.pooling import FixedWindow, Pooled
 from rnnkit.packed import Packed
 
@@ -48,14 +49,15 @@ class ClassifierNetwork(nn.Module):
 class TaggerNetwork(nn.Module):
     """Many to many, aligned: the logits of a label for each step.
 
-    embedding: a WordEmbedding takes `characters` and `spelling` too; None for numbers.
+    embedding: a WordEmbedding takes `characters` and `spelling` too, a FrameEmbedding frames of
+    videos (N, C, S, S) for x; None for numbers.
     crf: takes the logits as its emissions; None where each step's label is independent of the
         others.
     """
 
     def __init__(
         self,
-        embedding: WordEmbedding | TokenEmbedding | None,
+        embedding: WordEmbedding | TokenEmbedding | FrameEmbedding | None,
         encoder: RecurrentEncoder | WindowEncoder,
         num_classes: int,
         *,
@@ -158,6 +160,9 @@ def _embed(
     """Ids to vectors, from their spelling too where the embedding asks for it."""
     if embedding is None:
         return x
+    if isinstance(embedding, FrameEmbedding):
+        frames: Packed = embedding(x)
+        return frames
     if isinstance(embedding, WordEmbedding):
         return x.with_data(embedding(x.data, characters, spelling))
     return x.with_data(embedding(x.data))

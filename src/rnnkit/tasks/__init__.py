@@ -3,6 +3,7 @@
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.captioner import Attended, Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.frame_tagger import FrameTagger
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tasks.regressor import SequenceRegressor
 from rnnkit.tasks.tagger import SequenceTagger
@@ -12,6 +13,7 @@ __all__ = [
     "Attended",
     "Caption",
     "Captioner",
+    "FrameTagger",
     "LanguageModel",
     "SequenceClassifier",
     "SequenceEstimator",

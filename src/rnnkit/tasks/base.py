@@ -77,6 +77,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     # Whether states of a decoder go from step to step, each with a loss of its own.
     _decodes: ClassVar[bool] = False
 
+    # Sequences that are read together without training, where a batch of training has fewer.
+    _predict_batch: ClassVar[int] = PREDICT_BATCH
+
     # Steps between two updates, for those that read long sequences in windows.
     update_every: int | None = None
 
@@ -320,7 +323,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _in_order(self, data: Encoded) -> Batches[Any]:
         """Without training: whole sequences, longest first."""
-        size = max(self.batch_size, PREDICT_BATCH)
+        size = max(self.batch_size, self._predict_batch)
         return Batches(data.lengths, data.collate, batch_size=size)
 
     def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:

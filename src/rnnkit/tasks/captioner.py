@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,16 +12,11 @@ from torch import Tensor, nn
 from rnnkit.bptt import Policy
 from rnnkit.data import load_image
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError, check_option
-from rnnkit.networks import (
-    AttentionDecoder,
-    Augment,
-    CaptionerNetwork,
-    ConvEncoder,
-    GivenEncoder,
-)
+from rnnkit.errors import InputError
+from rnnkit.networks import AttentionDecoder, CaptionerNetwork
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded
+from rnnkit.tasks.encoding import SeeingEstimator
 from rnnkit.tasks.pictures import (
     Features,
     Pictures,
@@ -36,11 +30,6 @@ from rnnkit.tasks.subjects import subject_of_examples
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
 
 __all__ = ["Attended", "Caption", "Captioner"]
-
-AUGMENT = ("shift", "flip", "shift-flip")
-
-# Of an image's side: how far "shift" goes.
-SHIFT = 1 / 8
 
 # The feed-forward contrast sees this many tokens back.
 WINDOW = 3
@@ -77,7 +66,7 @@ class CaptionBatch(NamedTuple):
     targets: Tensor | None
 
 
-class Captioner(SpeakingEstimator):
+class Captioner(SeeingEstimator, SpeakingEstimator):
     """Describe images: a convolutional encoder, attention over its grid, a recurrent decoder.
 
     p(y_1..y_U | image) = prod_u softmax(E a_u + b), a_u the attentional vector of
@@ -119,7 +108,6 @@ class Captioner(SpeakingEstimator):
     ['밝은 낮', 'a dark night']
     """
 
-    callables: ClassVar[tuple[str, ...]] = ("encoder",)
     kind_ = "images"
     module_: CaptionerNetwork
 
@@ -272,10 +260,6 @@ class Captioner(SpeakingEstimator):
     def _inputs(self, X: Any) -> list[Any]:
         return read_features(X) if self._has_features else read_pictures(X)
 
-    @property
-    def _has_features(self) -> bool:
-        return isinstance(self.encoder, str) and self.encoder == "none"
-
     def _read(
         self,
         X: Any,
@@ -291,18 +275,6 @@ class Captioner(SpeakingEstimator):
         images, captions = self._inputs(X), read_captions_of(y, "y")
         check_consistent_length(images, captions)
         return images, captions
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        if not isinstance(self.encoder, nn.Module):
-            check_option("encoder", self.encoder, ["conv", "none"])
-        check_option("augment", self.augment, [None, *AUGMENT])
-        if self.augment is not None and self._has_features:
-            raise OptionError(
-                f"augment={self.augment!r} is for images, but with encoder='none' features come."
-            )
-        if self.encoder_size < 1:
-            raise OptionError(f"encoder_size={self.encoder_size}, but it must be above 0.")
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self.vectorizer_ = self._vectorizer().fit(X)
@@ -320,10 +292,10 @@ class Captioner(SpeakingEstimator):
     def _vectorizer(self) -> ImageVectorizer | SeriesVectorizer:
         if self._has_features:
             return SeriesVectorizer(missing="refuse")
-        return ImageVectorizer(image_size=self.image_size, channels=self.channels, load=load_image)
+        return self._image_vectorizer()
 
     def _build(self) -> CaptionerNetwork:
-        encoder = self._encoder()
+        encoder = None if self._has_features else self._image_encoder()
         memory_size = (
             self.vectorizer_.num_features
             if isinstance(self.vectorizer_, SeriesVectorizer)
@@ -345,19 +317,6 @@ class Captioner(SpeakingEstimator):
         return CaptionerNetwork(
             encoder, decoder, augment=self._augmentation(), dropout=self.dropout
         )
-
-    def _encoder(self) -> ConvEncoder | GivenEncoder | None:
-        if isinstance(self.encoder, nn.Module):
-            return GivenEncoder(copy.deepcopy(self.encoder), self.channels, self.image_size)
-        if self._has_features:
-            return None
-        return ConvEncoder(self.channels, self.image_size, self.encoder_size)
-
-    def _augmentation(self) -> Augment | None:
-        if self.augment is None:
-            return None
-        shift = max(1, int(self.image_size * SHIFT)) if "shift" in self.augment else 0
-        return Augment(shift=shift, flip="flip" in self.augment)
 
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
         rows = self.vectorizer_.transform(X)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite, compute_class_weight
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from rnnkit.bptt import Policy
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import InputError
 from rnnkit.tasks.base import check_classes, with_classes
 from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.reader import SequenceReader
+from rnnkit.tasks.weights import class_weights
 from rnnkit.vectorize import (
     LabelEncoder,
     labels_from_json,
@@ -221,30 +222,7 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         super()._learn_vocabulary(X, y)
-        self.class_weight_ = self._weights(np.asarray(y))
-
-    def _weights(self, y: np.ndarray) -> list[float] | None:
-        if self.class_weight is None:
-            return None
-        if isinstance(self.class_weight, Mapping):
-            unknown = set(self.class_weight) - set(self.classes_.tolist())
-            if unknown:
-                raise OptionError(
-                    f"class_weight names {sorted(map(str, unknown))}, which y does not hold."
-                )
-            if not all(weight > 0 for weight in self.class_weight.values()):
-                raise OptionError(f"class_weight={self.class_weight}, but weights are above 0.")
-            return [float(self.class_weight.get(c, 1.0)) for c in self.classes_.tolist()]
-        missing = sorted(set(self.classes_.tolist()) - set(y.tolist()), key=str)
-        if missing:
-            raise OptionError(
-                f"class_weight={self.class_weight!r} is counted from y, which has no "
-                f"{missing[0]!r}: give a dict of weights."
-            )
-        weights: list[float] = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=y
-        ).tolist()
-        return weights
+        self.class_weight_ = class_weights(self.class_weight, self.classes_, np.asarray(y))
 
     def _objective(self) -> CrossEntropy:
         weight = None if self.class_weight_ is None else torch.tensor(self.class_weight_)

@@ -15,7 +15,7 @@ from rnnkit.errors import InputError
 from rnnkit.packed import Packed
 from rnnkit.vectorize import ImageVectorizer
 
-__all__ = ["Features", "Pictures", "read_captions_of", "read_features", "read_pictures"]
+__all__ = ["Features", "Pictures", "listed", "read_captions_of", "read_features", "read_pictures"]
 
 
 class Pictures:
@@ -56,29 +56,38 @@ def read_pictures(X: Any, name: str = "X") -> list[Any]:
             f"{name} has shape {X.shape}, which is one image, but a list of images is expected: "
             f"put it in a list."
         )
-    return _listed(X, name, "images", smallest=3)
+    return listed(X, name, "images", smallest=3)
 
 
-def read_features(X: Any, name: str = "X") -> list[np.ndarray]:
-    """Features as a list of (S, M) float64, S = 1 where one vector an image came."""
-    rows = []
+def read_features(
+    X: Any,
+    name: str = "X",
+    *,
+    dims: tuple[int, ...] = (1, 2),
+    shapes: str = "(M,) of an image, or (S, M) of its places",
+) -> list[np.ndarray]:
+    """Features as a list of (S, M) float64, S = 1 where one vector came.
+
+    dims, shapes: what each may be, and how the errors say it.
+    """
     if isinstance(X, str | bytes | dict):
         raise InputError(
-            f"{name} is one {type(X).__name__}, but a list of feature vectors is expected: put "
-            f"it in a list."
+            f"{name} is one {type(X).__name__}, but a list of features is expected: put it in a "
+            f"list."
         )
-    for position, one in enumerate(_listed(X, name, "feature vectors", smallest=2)):
+    rows = []
+    for position, one in enumerate(listed(X, name, "features", smallest=dims[0] + 1)):
         try:
             array = np.asarray(one, dtype=np.float64)
         except (TypeError, ValueError):
             raise InputError(
-                f"{name}[{position}] is {one!r:.60}, but with encoder='none' features come: (M,) "
-                f"numbers of an image, or (S, M) of its places."
+                f"{name}[{position}] is {one!r:.60}, but with encoder='none' features come: "
+                f"{shapes}."
             ) from None
-        if array.ndim not in (1, 2) or array.size == 0:
+        if array.ndim not in dims or array.size == 0:
             raise InputError(
                 f"{name}[{position}] has shape {array.shape}, but with encoder='none' features "
-                f"come: (M,) of an image, or (S, M) of its places."
+                f"come: {shapes}."
             )
         rows.append(np.atleast_2d(array))
     return rows
@@ -102,7 +111,10 @@ def read_captions_of(y: Any, name: str) -> list[list[str]]:
     return [list(map(str, texts)) for texts in several]
 
 
-def _listed(X: Any, name: str, what: str, *, smallest: int) -> list[Any]:
+def listed(X: Any, name: str, what: str, *, smallest: int) -> list[Any]:
+    """X as a list. Raises InputError where it is none, or empty; an array of fewer than `smallest`
+    dimensions is one example alone.
+    """
     shape = getattr(X, "shape", None)
     holds_objects = str(getattr(X, "dtype", None)) == "object"
     if shape is not None and not holds_objects and len(shape) < smallest:

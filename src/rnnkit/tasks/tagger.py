@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
-from torch import Tensor, nn
 
-from rnnkit.batch import pack_like
 from rnnkit.bptt import Policy
-from rnnkit.decode import viterbi
-from rnnkit.errors import InputError, OptionError
-from rnnkit.networks import (
-    ConditionalRandomField,
-    TaggerNetwork,
-    TokenEmbedding,
-    WordEmbedding,
-    build_encoder,
-)
-from rnnkit.packed import Layout, Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
-from rnnkit.tasks.carrying import StepBatch, outputs_of
+from rnnkit.networks import TokenEmbedding, WordEmbedding
 from rnnkit.tasks.inputs import read_like
-from rnnkit.tasks.objectives import NO_LABEL, CrossEntropy
+from rnnkit.tasks.labeling import StepTagger
 from rnnkit.tasks.spelling import Sentences, Sequences, spelled
 from rnnkit.tasks.subjects import step_labels
-from rnnkit.vectorize import (
-    IdVectorizer,
-    LabelEncoder,
-    SeriesVectorizer,
-    WordVectorizer,
-    labels_from_json,
-    labels_to_json,
-    used_steps,
-)
+from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, WordVectorizer, used_steps
 
 __all__ = ["SequenceTagger"]
 
@@ -50,7 +26,7 @@ VECTORIZERS: dict[str, Any] = {
 WINDOW = 2
 
 
-class SequenceTagger(SequenceEstimator):
+class SequenceTagger(StepTagger):
     """Give every step a label: the part of speech of each word, the state at each moment.
 
     A step whose label is None is read, but nothing is learnt from it and it is not scored.
@@ -70,7 +46,8 @@ class SequenceTagger(SequenceEstimator):
         which is added to the word's; 0 for none.
     character_size, character_hidden_size : of the character network; character_size=0 leaves it
         out.
-    crf : whether labels depend on their neighbors'; not together with label_smoothing.
+    crf : whether labels depend on their neighbors'; not together with label_smoothing and
+        class_weight.
     update_every : steps between two updates of the weights, for long sequences that are read
         forward only (bidirectional=False): they are read in windows of so many steps, a training
         step each, the state carried from one to the next. None: a training step for whole ones.
@@ -85,8 +62,6 @@ class SequenceTagger(SequenceEstimator):
     >>> model.predict([["birds", "bark"], []])
     [['N', 'V'], []]
     """
-
-    module_: TaggerNetwork
 
     def __init__(
         self,
@@ -126,6 +101,7 @@ class SequenceTagger(SequenceEstimator):
         monitor: str = "accuracy",
         validation_fraction: float = 0.1,
         label_smoothing: float = 0.0,
+        class_weight: str | dict[Any, float] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -164,175 +140,47 @@ class SequenceTagger(SequenceEstimator):
         self.monitor = monitor
         self.validation_fraction = validation_fraction
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
 
-    def predict(self, X: Any) -> list[list[Any]]:
-        """The most probable label of each step, a list for each sequence; none for padding.
-
-        With `crf`, the most probable path of labels (Viterbi).
-        """
-        check_is_fitted(self, "module_")
-        answers = self._answers(X, self._path, np.empty(0, dtype=np.int64))
-        return [self.classes_[labels].tolist() for labels in answers]
-
-    def predict_proba(self, X: Any) -> list[np.ndarray]:
-        """p(label | sequence) of each step, (T, K) for each sequence; rows sum to 1.
-
-        With `crf`, over all paths of labels (forward-backward), so that the best label of a step
-        need not be that of the best path.
-        """
-        check_is_fitted(self, "module_")
-        return self._answers(X, self._probabilities, np.empty((0, len(self.classes_))))
-
-    def score(self, X: Any, y: Any) -> float:
-        """Share of steps with the right label, without padding and steps whose label is None."""
-        check_is_fitted(self, "module_")
-        self._check_columns(X, reset=False)
-        sequences, labels = self._aligned(y, *read_like(X, self.kind_))
-        pairs = [
-            pair
-            for guesses, row in zip(self.predict(sequences), labels, strict=True)
-            for pair in zip(guesses, row, strict=True)
-            if pair[1] is not None
-        ]
-        if not pairs:
-            raise InputError("there is no step to score: no sequence has one with a label.")
-        return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
-
-    def _answers(
-        self, X: Any, of: Callable[[Packed], Tensor], nothing: np.ndarray
-    ) -> list[np.ndarray]:
-        """What `of` makes of the emissions (N, K), sequence by sequence."""
-        sequences = self._inputs(X)
-        # An empty sentence has no step to label, and no network needs to run for it.
-        filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
-        results = [nothing for _ in sequences]
-
-        def answer(batch: StepBatch) -> list[Tensor]:
-            emissions = self._emissions(batch)
-            return emissions.with_data(of(emissions)).to_sequences()
-
-        if filled:
-            data = self._encode([sequences[i] for i in filled], None)
-            for i, rows in zip(filled, self._in_batches(data, answer), strict=True):
-                results[i] = rows.numpy()
-        return results
-
-    def _emissions(self, batch: StepBatch) -> Packed:
-        """(N, K) what the network says of each step alone, in float64."""
-        return batch.source.x.with_data(self.module_(*batch.source).double())
-
-    def _path(self, emissions: Packed) -> Tensor:
-        """(N,) the best label of each step."""
-        crf = self.module_.crf
-        if crf is None:
-            return emissions.data.argmax(dim=-1)
-        return viterbi(emissions, crf.transitions, crf.start, crf.end)
-
-    def _probabilities(self, emissions: Packed) -> Tensor:
-        """(N, K) the probability of each label at each step."""
-        crf = self.module_.crf
-        if crf is None:
-            return torch.softmax(emissions.data, dim=-1)
-        return crf.marginals(emissions)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.estimator_type = None
-        tags.target_tags.required = True
-        tags.target_tags.two_d_labels = True
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True
         return tags
 
-    def _check_options(self) -> None:
-        super()._check_options()
-        if not isinstance(self.crf, bool | np.bool_):
-            raise OptionError(f"crf={self.crf!r}, but True or False is expected.")
-        if self.crf and self.label_smoothing:
-            raise OptionError(
-                f"label_smoothing={self.label_smoothing} spreads the target of a step over all "
-                f"labels, but crf=True learns whole paths: use label_smoothing=0 or crf=False."
-            )
-        if self.update_every is not None and (self.bidirectional or self.crf):
-            raise OptionError(
-                f"update_every={self.update_every} trains on one window after the other, which "
-                f"needs bidirectional=False and crf=False (they are {self.bidirectional} and "
-                f"{self.crf})."
-            )
-
     # -- how it is made -------------------------------------------------------------------------
 
-    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
-        if y is None:
-            raise InputError(
-                "SequenceTagger requires y to be passed, but the target y is None: a list of "
-                "labels for each sequence."
-            )
+    def _aligned(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
+        """Without the steps that are padding."""
         kind, sequences = self._sequences(X, self.inputs, fitted=fitted)
-        sequences, labels = self._aligned(y, kind, sequences)
-        for position, sequence in enumerate(sequences):
-            if len(sequence) == 0:
-                raise InputError(f"X[{position}] is empty: leave out sequences without a step.")
-        return sequences, labels
-
-    def _aligned(
-        self, y: Any, kind: str, sequences: list[Any]
-    ) -> tuple[list[Any], list[list[Any]]]:
-        """Sequences and labels of equal lengths, without the steps that are padding."""
         sequences = _as_words(kind, sequences)
-        check_consistent_length(sequences, y)
-        labels = [_plain_list(row) for row in y]
-        for position, (sequence, row) in enumerate(zip(sequences, labels, strict=True)):
-            if len(sequence) != len(row):
-                raise InputError(
-                    f"X[{position}] has {len(sequence)} steps but y[{position}] has {len(row)} "
-                    f"labels; each step needs one."
-                )
+        labels = self._label_lists(sequences, y)
         used = [_steps(kind, sequence) for sequence in sequences]
         sequences = [sequence[steps] for sequence, steps in zip(sequences, used, strict=True)]
         return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
 
-    def _learn_labels(self, y: Any, classes: Any = None) -> None:
-        given = [label for row in y for label in row if label is not None]
-        if self.crf and len(given) < sum(map(len, y)):
-            raise InputError("crf=True learns whole paths, but some labels are None.")
-        self._labels = LabelEncoder(with_classes(given, classes))
-        self.classes_ = self._labels.classes
-        check_classes(self.classes_)
+    def _inputs(self, X: Any) -> list[Any]:
+        kind, sequences = read_like(X, self.kind_)
+        self._check_columns(X, reset=False)
+        return [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
 
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:  # noqa: ARG002 - labels are known
-        self.vectorizer_ = self._vectorizer().fit(X)
-
-    def _vectorizer(self) -> Any:
+    def _fitted_vectorizer(self, X: list[Any]) -> Any:
         if self.kind_ == "series":
-            return SeriesVectorizer(scale=self.scale, missing=self.missing)
+            return SeriesVectorizer(scale=self.scale, missing=self.missing).fit(X)
         if self.kind_ == "ids":
-            return IdVectorizer()
+            return IdVectorizer().fit(X)
         return WordVectorizer(
             lower=self.lower,
             normalize=self.normalize,
             min_count=self.min_count,
             affixes=self.affixes,
-        )
+        ).fit(X)
 
-    def _build(self) -> nn.Module:
-        embedding = self._embedding()
-        width = self.vectorizer_.num_features if embedding is None else embedding.embedding_size
-        encoder = build_encoder(
-            self.cell,
-            width,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            window=WINDOW,
-        )
-        num_classes = len(self.classes_)
-        crf = ConditionalRandomField(num_classes) if self.crf else None
-        return TaggerNetwork(embedding, encoder, num_classes, crf=crf)
+    @property
+    def _window(self) -> int:
+        return WINDOW
 
     def _embedding(self) -> WordEmbedding | TokenEmbedding | None:
         if self.kind_ == "series":
@@ -357,82 +205,21 @@ class SequenceTagger(SequenceEstimator):
     def _spells(self) -> bool:
         return self.kind_ == "text" and self.character_size > 0
 
-    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        sources = self._sources(X)
-        targets = None if y is None else self._targets(y)
-
-        def collate(indices: np.ndarray) -> StepBatch:
-            source = sources.batch(indices)
-            if targets is None:
-                return StepBatch(source, None)
-            return StepBatch(source, pack_like([targets[i] for i in indices], source.x))
-
-        return Encoded(np.array([len(row) for row in sources.rows]), collate)
-
     def _sources(self, X: list[Any]) -> Sequences:
         if self._spells():
             return Sentences(self.vectorizer_, X)
         return Sequences(self.vectorizer_.transform(X))
 
-    def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
-        labels = [label for row in y for label in row]
-        known = np.array([label is not None for label in labels])
-        flat = np.full(len(labels), NO_LABEL)
-        flat[known] = self._labels.encode(label for label in labels if label is not None)
-        return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
-
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = self._after_labels(module, outputs_of(module, batch), batch)
-        return logits, batch.targets, len(logits)
-
-    def _after_labels(self, module: Any, emissions: Tensor, batch: StepBatch) -> Tensor:
-        """(N, K) logits of each step's label, with `crf` after the labels that are before it.
-
-        Either way their cross-entropy is -log p(labels | sequence), a mean over the steps.
-        """
-        if module.crf is None:
-            return emissions
-        logits: Tensor = module.crf(batch.source.x.with_data(emissions), batch.targets)
-        return logits
-
-    def _figures(self, batch: Any) -> dict[str, Tensor]:
-        emissions = self._emissions(batch)
-        logits = self._after_labels(self.module_, emissions.data, batch)
-        figures = self._objective().figures(logits, batch.targets)
-        right = self._path(emissions) == batch.targets  # which no label was given for
-        known = figures["valid_loss"].isfinite()
-        return {**figures, "valid_accuracy": torch.where(known, right.double(), torch.nan)}
-
-    def _objective(self) -> CrossEntropy:
-        return CrossEntropy(label_smoothing=self.label_smoothing)
-
-    def _inputs(self, X: Any) -> list[Any]:
-        kind, sequences = read_like(X, self.kind_)
-        self._check_columns(X, reset=False)
-        return [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
-
-    def _look(self, batch: Any) -> Any:
-        return self.module_(*batch.source)
-
-    def _layout(self, batch: Any) -> Layout:
-        layout: Layout = batch.source.x.layout
-        return layout
-
     def _step_labels(self, sequence: Any) -> list[str]:
         return list(sequence) if self.kind_ == "text" else step_labels(self.vectorizer_, sequence)
 
     def _get_state(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind_,
-            "vectorizer": self.vectorizer_.get_config(),
-            "labels": labels_to_json(self.classes_),
-        }
+        return {"kind": self.kind_, **super()._get_state()}
 
     def _set_state(self, state: dict[str, Any]) -> None:
+        super()._set_state(state)
         self.kind_ = state["kind"]
         self.vectorizer_ = VECTORIZERS[self.kind_].from_config(state["vectorizer"])
-        self._labels = LabelEncoder(labels_from_json(state["labels"]))
-        self.classes_ = self._labels.classes
 
 
 def _as_words(kind: str, sequences: list[Any]) -> list[Any]:
@@ -444,12 +231,3 @@ def _steps(kind: str, sequence: Any) -> slice:
     if kind == "series":
         return used_steps(np.asarray(sequence, dtype=np.float64))
     return used_steps(sequence) if kind == "ids" else slice(None)
-
-
-def _plain_list(row: Any) -> list[Any]:
-    if isinstance(row, str) or not hasattr(row, "__len__"):
-        raise InputError(
-            f"y should hold a list of labels for each sequence, but holds {row!r:.40}."
-        )
-    values: list[Any] = row.tolist() if isinstance(row, np.ndarray) else list(row)
-    return values

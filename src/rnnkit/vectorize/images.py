@@ -81,14 +81,18 @@ class ImageVectorizer:
 
     def batch(self, arrays: Sequence[np.ndarray]) -> Tensor:
         """What `transform` gave -> (B, C, S, S) float32, (x - mean) / deviation."""
+        return self.scaled(torch.from_numpy(np.stack([_unit(array) for array in arrays])))
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """(B, C, S, S), uint8 or floats as `transform` gives them -> (x - mean) / deviation."""
         if self.mean is None or self.deviation is None:
             raise InputError("this ImageVectorizer is not fitted: call fit first.")
-        stacked = torch.from_numpy(np.stack([_unit(array) for array in arrays]))
         mean, deviation = (
             torch.tensor(one, dtype=torch.float32)[:, None, None]
             for one in (self.mean, self.deviation)
         )
-        return (stacked - mean) / deviation
+        units = images.float() / 255 if images.dtype == torch.uint8 else images
+        return (units - mean) / deviation
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON from which `from_config` makes the same vectorizer."""
