@@ -82,7 +82,7 @@ SPECS: dict[str, Spec] = {
             parameters={
                 "level": (opt.Level, ("level",)),
                 "max_length": (opt.MaxLength, ("max_length",)),
-                "start": (opt.Start, ("start",)),
+                "start": (opt.StartModel, ("start",)),
             },
         ),
         Spec(
