@@ -57,7 +57,12 @@ def stories(seed: int) -> list[str]:
 def train(start: Path | None) -> SequenceClassifier:
     """A classifier of the labelled reviews, read forward as a language model reads."""
     model = SequenceClassifier(
-        **ALIKE, start=start, bidirectional=False, pooling="last", max_epochs=10, batch_size=8
+        **ALIKE,
+        language_model=start,
+        bidirectional=False,
+        pooling="last",
+        max_epochs=10,
+        batch_size=8,
     )
     return model.fit(*reviews(slice(LABELLED)))
 

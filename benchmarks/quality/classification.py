@@ -128,7 +128,7 @@ def _fitted(
             path = Path(folder) / "language.rnn"
             reader = LanguageModel(**language, random_state=seed, verbose=1)
             reader.fit([text for text in train.X if len(text)]).save(path)
-            model.set_params(start=path)
+            model.set_params(language_model=path)
         return model.fit(*train, validation=valid)
 
 

@@ -65,7 +65,7 @@ def test_a_classifier_begins_with_a_language_model(run, model, tmp_path):
     rows = [f"{word}\t{label}\n" for word, label in (("하나", "odd"), ("둘", "even"))]
     reviews.write_text("text\tlabel\n" + "".join(rows * 8), encoding="utf-8")
     columns, size = ("--text", "text", "--label", "label"), ("--set", "bidirectional=false")
-    call = ("train", "classify", reviews, *columns, *SMALL, *size, "--start", model)
+    call = ("train", "classify", reviews, *columns, *SMALL, *size, "--language-model", model)
     assert run(*call, "-o", tmp_path / "odd.rnn").code == 0
     assert "셋" in rnnkit.load(tmp_path / "odd.rnn").vectorizer_.tokenizer.word_index
     told = run(*call, "-o", tmp_path / "odd.rnn", "--hidden-size", "8")

@@ -56,7 +56,7 @@ def close(one, other):
 
 
 def test_tokens_begin_with_the_vectors_that_the_language_model_has_of_them(model, path):
-    started = untrained(start=path).fit(TEXTS, LABELS)
+    started = untrained(language_model=path).fit(TEXTS, LABELS)
     theirs = model.module_.embedding.tables[0].weight
     ours = started.module_.embedding.tables[0].weight
     words = started.vectorizer_.tokenizer.word_index
@@ -68,14 +68,14 @@ def test_tokens_begin_with_the_vectors_that_the_language_model_has_of_them(model
 
 def test_the_layer_of_the_language_model_is_the_first_one(model, path):
     theirs = model.module_.encoder.state_dict()
-    started = untrained(start=path, num_layers=2).fit(TEXTS, LABELS)
+    started = untrained(language_model=path, num_layers=2).fit(TEXTS, LABELS)
     ours = encoder_of(started).state_dict()
     assert all(close(ours[name], weights) for name, weights in theirs.items())
     assert len(ours) == 2 * len(theirs)
 
 
 def test_a_network_that_reads_from_both_ends_takes_it_for_the_forward_direction(model, path):
-    started = untrained(start=path, bidirectional=True).fit(TEXTS, LABELS)
+    started = untrained(language_model=path, bidirectional=True).fit(TEXTS, LABELS)
     ours = encoder_of(started).state_dict()
     for name, weights in model.module_.encoder.state_dict().items():
         assert close(ours[name], weights)
@@ -85,7 +85,7 @@ def test_a_network_that_reads_from_both_ends_takes_it_for_the_forward_direction(
 def test_all_layers_of_a_deep_language_model_are_taken_over(tmp_path):
     deep = language_model(num_layers=2, max_epochs=1).fit(UNLABELLED)
     deep.save(tmp_path / "deep.rnn")
-    started = untrained(start=tmp_path / "deep.rnn", num_layers=2).fit(TEXTS, LABELS)
+    started = untrained(language_model=tmp_path / "deep.rnn", num_layers=2).fit(TEXTS, LABELS)
     ours = encoder_of(started).state_dict()
     theirs = deep.module_.encoder.state_dict()
     assert all(close(ours[name], weights) for name, weights in theirs.items())
@@ -96,7 +96,7 @@ def test_what_no_labelled_text_says_is_understood_from_the_unlabelled_ones(path)
     started, from_scratch = (
         [model.predict_proba([f"this was a {word}"])[0, 0] for word in ("fine", "poor")]
         for model in (
-            classifier(start=path, **options).fit(TEXTS, LABELS),
+            classifier(language_model=path, **options).fit(TEXTS, LABELS),
             classifier(**options).fit(TEXTS, LABELS),
         )
     )
@@ -105,23 +105,23 @@ def test_what_no_labelled_text_says_is_understood_from_the_unlabelled_ones(path)
 
 
 def test_training_ends_elsewhere_than_it_began(model, path):
-    started = classifier(start=path).fit(TEXTS, LABELS)
+    started = classifier(language_model=path).fit(TEXTS, LABELS)
     weights = model.module_.encoder.state_dict()
     assert not close(encoder_of(started).state_dict()[name := next(iter(weights))], weights[name])
 
 
 def test_the_file_of_the_language_model_is_not_needed_again(model, tmp_path):
     model.save(tmp_path / "language.rnn")
-    started = classifier(start=tmp_path / "language.rnn").fit(TEXTS, LABELS)
+    started = classifier(language_model=tmp_path / "language.rnn").fit(TEXTS, LABELS)
     started.save(tmp_path / "classifier.rnn")
     (tmp_path / "language.rnn").unlink()
     loaded = rnnkit.load(tmp_path / "classifier.rnn")
     assert (loaded.predict_proba(TEXTS) == started.predict_proba(TEXTS)).all()
-    assert loaded.start == str(tmp_path / "language.rnn")
+    assert loaded.language_model == str(tmp_path / "language.rnn")
 
 
 def test_partial_fit_begins_with_it_and_then_goes_on(model, path):
-    started = classifier(start=path, lr=1e-12, weight_decay=0.0).partial_fit(TEXTS, LABELS)
+    started = classifier(language_model=path, lr=1e-12, weight_decay=0.0).partial_fit(TEXTS, LABELS)
     name, weights = next(iter(model.module_.encoder.state_dict().items()))
     assert close(encoder_of(started).state_dict()[name], weights)
     started.set_params(lr=0.01)
@@ -131,7 +131,7 @@ def test_partial_fit_begins_with_it_and_then_goes_on(model, path):
 
 def test_a_regressor_of_texts_begins_with_it_too(model, path):
     regressor = SequenceRegressor(
-        **SIZES, bidirectional=False, start=path, max_epochs=20, lr=0.01, random_state=0
+        **SIZES, bidirectional=False, language_model=path, max_epochs=20, lr=0.01, random_state=0
     )
     regressor.fit(TEXTS, [1.0, 0.0] * 10)
     fine, poor = regressor.predict(["this was a fine", "this was a poor"])
@@ -143,7 +143,7 @@ def test_a_regressor_of_texts_begins_with_it_too(model, path):
 def test_characters_and_jamo_are_taken_over(level, tmp_path):
     language = language_model(level=level, max_epochs=1).fit(["참 좋다", "너무 나쁘다"] * 8)
     language.save(tmp_path / "language.rnn")
-    started = untrained(start=tmp_path / "language.rnn", level=level).fit(
+    started = untrained(language_model=tmp_path / "language.rnn", level=level).fit(
         ["좋다", "나쁘다"] * 4, [1, 0] * 4
     )
     assert len(started.vectorizer_.tokenizer.word_index) == language.vectorizer_.size - 1
@@ -155,7 +155,7 @@ def test_characters_and_jamo_are_taken_over(level, tmp_path):
 def test_words_that_the_language_model_saw_once_stay_rare(tmp_path):
     language = language_model(max_epochs=1, validation_fraction=0).fit(["a b a c a b"] * 8 + ["d"])
     language.save(tmp_path / "language.rnn")
-    started = untrained(start=tmp_path / "language.rnn").fit(["a b", "c"] * 4, [1, 0] * 4)
+    started = untrained(language_model=tmp_path / "language.rnn").fit(["a b", "c"] * 4, [1, 0] * 4)
     assert started.vectorizer_.tokens(started.vectorizer_.rare()) == ["d"]
 
 
@@ -170,30 +170,30 @@ def test_words_that_the_language_model_saw_once_stay_rare(tmp_path):
 )
 def test_networks_that_are_not_alike_are_named(options, said, path):
     with pytest.raises(OptionError, match=said):
-        classifier(start=path, **options).fit(TEXTS, LABELS)
+        classifier(language_model=path, **options).fit(TEXTS, LABELS)
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}])
 def test_more_layers_than_there_is_room_for_are_refused(options, tmp_path):
     language_model(num_layers=2, max_epochs=1).fit(UNLABELLED).save(tmp_path / "deep.rnn")
     with pytest.raises(OptionError, match=r"num_layers=2, of which .* can take over 1"):
-        classifier(start=tmp_path / "deep.rnn", **options).fit(TEXTS, LABELS)
+        classifier(language_model=tmp_path / "deep.rnn", **options).fit(TEXTS, LABELS)
 
 
 def test_a_language_model_without_memory_has_no_layer_to_give(tmp_path):
     language_model(cell="none", max_epochs=1).fit(UNLABELLED).save(tmp_path / "none.rnn")
     with pytest.raises(OptionError, match="cell='none'"):
-        classifier(start=tmp_path / "none.rnn", cell="none").fit(TEXTS, LABELS)
+        classifier(language_model=tmp_path / "none.rnn", cell="none").fit(TEXTS, LABELS)
 
 
 def test_series_cannot_begin_with_a_language_model(path):
-    with pytest.raises(OptionError, match="X holds series and no texts"):
-        classifier(start=path).fit(np.random.default_rng(0).random((8, 5)), [0, 1] * 4)
+    with pytest.raises(OptionError, match="X holds series and no"):
+        classifier(language_model=path).fit(np.random.default_rng(0).random((8, 5)), [0, 1] * 4)
 
 
 def test_another_file_than_a_language_models_is_refused(tmp_path):
     with pytest.raises(ArchiveError, match="no such file"):
-        classifier(start="nowhere.rnn").fit(TEXTS, LABELS)
+        classifier(language_model="nowhere.rnn").fit(TEXTS, LABELS)
     untrained().fit(TEXTS, LABELS).save(tmp_path / "classifier.rnn")
     with pytest.raises(OptionError, match="is the file of a SequenceClassifier, but"):
-        classifier(start=tmp_path / "classifier.rnn").fit(TEXTS, LABELS)
+        classifier(language_model=tmp_path / "classifier.rnn").fit(TEXTS, LABELS)

@@ -205,7 +205,7 @@ Level = Annotated[
         metavar="LEVEL", help="A step of a text: word, char or jamo.", rich_help_panel=NETWORK
     ),
 ]
-StartModel = Annotated[
+LanguageModel = Annotated[
     Path | None,
     typer.Option(
         metavar="MODEL",

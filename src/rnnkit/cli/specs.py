@@ -82,7 +82,7 @@ SPECS: dict[str, Spec] = {
             parameters={
                 "level": (opt.Level, ("level",)),
                 "max_length": (opt.MaxLength, ("max_length",)),
-                "start": (opt.StartModel, ("start",)),
+                "language_model": (opt.LanguageModel, ("language_model",)),
             },
         ),
         Spec(

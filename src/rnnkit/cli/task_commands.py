@@ -26,7 +26,7 @@ compare_app = typer.Typer(
 )
 
 # Options that say something of one cell, where `compare` trains several.
-ONE_CELL = ("cell", "start")
+ONE_CELL = ("cell", "language_model")
 
 
 def _add_train(spec: Spec) -> None:

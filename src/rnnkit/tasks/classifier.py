@@ -54,10 +54,10 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         "last", "mean", "max" or "mean-max".
     dropout, recurrent_dropout, rare_dropout : locked dropout on inputs and states; share of W_hh
         dropped; chance that a word seen once is read as unknown.
-    start : the file of a `LanguageModel` of the same level, cell and sizes, which has read texts of
-        the same sort without labels, or these very ones (Dai & Le 2015). Training begins with its
-        vectors and recurrent layers; the vocabulary is the language model's, `min_count` does not
-        count. The saved model does not need the file again.
+    language_model : the file of a `LanguageModel` of the same level, cell and sizes, which has read
+        texts of the same sort without labels, or these very ones (Dai & Le 2015). Training begins
+        with its vectors and recurrent layers; the vocabulary is the language model's, `min_count`
+        does not count. The saved model does not need the file again.
     init, forget_bias : initial values of the recurrent layers, "orthogonal", "torch", "chrono"
         (gates that remember for up to as long as the longest training sequence), or "identity"
         (for cell="rnn-relu"); see `initialize_`.
@@ -105,7 +105,7 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         dropout: float = 0.2,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.1,
-        start: str | Path | None = None,
+        language_model: str | Path | None = None,
         init: str = "orthogonal",
         forget_bias: float = 1.0,
         optimizer: str = "adamw",
@@ -149,7 +149,7 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
-        self.start = start
+        self.language_model = language_model
         self.init = init
         self.forget_bias = forget_bias
         self.optimizer = optimizer

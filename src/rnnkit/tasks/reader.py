@@ -25,7 +25,7 @@ from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.carrying import StepBatch, outputs_of
 from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.spelling import Source
-from rnnkit.tasks.starting import begin_with, learn_tokens, read_start
+from rnnkit.tasks.starting import begin_with, learn_tokens, read_language_model
 from rnnkit.tasks.subjects import step_labels
 from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, TextVectorizer
 
@@ -70,7 +70,7 @@ class SequenceReader(SequenceEstimator):
     dropout: float
     recurrent_dropout: float
     rare_dropout: float
-    start: str | Path | None
+    language_model: str | Path | None
 
     callables: ClassVar[tuple[str, ...]] = ("analyzer",)
 
@@ -94,10 +94,12 @@ class SequenceReader(SequenceEstimator):
 
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:  # noqa: ARG002 - X alone
         vectorizer = self._vectorizer()
-        if self.start is None:
+        if self.language_model is None:
             self.vectorizer_ = vectorizer.fit(X)
         else:
-            self.vectorizer_ = learn_tokens(read_start(self.start, self), vectorizer)
+            self.vectorizer_ = learn_tokens(
+                read_language_model(self.language_model, self), vectorizer
+            )
         # Only the feed-forward contrast of whole series has a fixed input length.
         fixed = self.cell == "none" and self.kind_ == "series" and not self._each_step
         self.window_ = max(map(len, self.vectorizer_.transform(X))) if fixed else None
@@ -138,8 +140,8 @@ class SequenceReader(SequenceEstimator):
 
     def _begin(self, data: Encoded) -> nn.Module:
         module = super()._begin(data)
-        if self.start is not None:
-            begin_with(read_start(self.start, self), self.vectorizer_, module)
+        if self.language_model is not None:
+            begin_with(read_language_model(self.language_model, self), self.vectorizer_, module)
         return module
 
     def _body(self, input_size: int) -> Pooled | FixedWindow:

@@ -90,7 +90,7 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         rare_dropout: float = 0.1,
-        start: str | Path | None = None,
+        language_model: str | Path | None = None,
         init: str = "orthogonal",
         forget_bias: float = 1.0,
         optimizer: str = "adamw",
@@ -135,7 +135,7 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.rare_dropout = rare_dropout
-        self.start = start
+        self.language_model = language_model
         self.init = init
         self.forget_bias = forget_bias
         self.optimizer = optimizer

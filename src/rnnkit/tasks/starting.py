@@ -17,14 +17,14 @@ from rnnkit.networks import RecurrentEncoder
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.vectorize import TextVectorizer
 
-__all__ = ["begin_with", "learn_tokens", "read_start"]
+__all__ = ["begin_with", "learn_tokens", "read_language_model"]
 
 M = TypeVar("M", bound=nn.Module)
 
 ALIKE = ("level", "cell", "embedding_size", "hidden_size")
 
 
-def read_start(path: str | Path, estimator: Any) -> LanguageModel:
+def read_language_model(path: str | Path, estimator: Any) -> LanguageModel:
     """The language model with which an estimator's network can begin.
 
     estimator: a `SequenceReader`, which knows of what kind X is.
@@ -33,8 +33,8 @@ def read_start(path: str | Path, estimator: Any) -> LanguageModel:
     header, tensors = archive.read(path)
     if header.get("estimator") != LanguageModel.__name__:
         raise OptionError(
-            f"start={str(path)!r} is the file of a {header.get('estimator')}, but that of a "
-            f"LanguageModel is expected."
+            f"language_model={str(path)!r} is the file of a {header.get('estimator')}, but that of "
+            f"a LanguageModel is expected."
         )
     model = LanguageModel.from_archive(header, tensors)
     _check_alike(path, model, estimator)
@@ -72,20 +72,20 @@ def _check_alike(path: str | Path, model: LanguageModel, estimator: Any) -> None
     name = type(estimator).__name__
     if estimator.kind_ != "text":
         raise OptionError(
-            f"start={str(path)!r} is a language model, but X holds {estimator.kind_} and no texts: "
-            f"leave start out."
+            f"language_model={str(path)!r} has read texts, but X holds {estimator.kind_} and no "
+            f"texts: leave it out."
         )
     for option in ALIKE:
         theirs, ours = getattr(model, option), getattr(estimator, option)
         if theirs != ours:
             raise OptionError(
-                f"start={str(path)!r} is a language model with {option}={theirs!r}, but this "
-                f"{name} has {option}={ours!r}: give {option}={theirs!r}."
+                f"language_model={str(path)!r} has {option}={theirs!r}, but this {name} has "
+                f"{option}={ours!r}: give {option}={theirs!r}."
             )
     most = 1 if estimator._two_ways else estimator.num_layers
     if model.cell == "none" or model.num_layers > most:
         raise OptionError(
-            f"start={str(path)!r} is a language model with cell={model.cell!r} and num_layers="
+            f"language_model={str(path)!r} has cell={model.cell!r} and num_layers="
             f"{model.num_layers}, of which this {name} (num_layers={estimator.num_layers}, "
             f"bidirectional={estimator._two_ways}) can take over {most}: recurrent layers only, "
             f"and more than one only with bidirectional=False."
