@@ -56,6 +56,8 @@ BANKRUPTCY_SETTINGS: dict[str, Any] = {
     "monitor": "loss",
 }
 BANKRUPTCY_SEEDS = 5
+# The logistic regression beside it may choose how strongly it is held back, on validation data.
+BANKRUPTCY_C = tuple(10.0**power for power in range(-6, 3))
 
 STOCKS_SETTINGS: dict[str, Any] = {
     "cell": "lstm",
@@ -117,11 +119,16 @@ def bankruptcy(seed: int) -> Result:
                 axis=0,
             )
             figures |= _ranking(years, test[1], chances)
-        linear = LogisticRegression(class_weight="balanced", max_iter=10_000)
-        linear.fit(_signed_logs(train[0]), train[1])
-        chances = linear.predict_proba(_signed_logs(test[0]))[:, 1]
+        linear = _regression(train, valid)
+        chances = _chances(linear, test[0])
         baselines["logistic regression"] |= _ranking(years, test[1], chances)
-    settings = {**BANKRUPTCY_SETTINGS, "random_state": seed, "averaged models": BANKRUPTCY_SEEDS}
+        baselines["logistic regression"][f"{years} years C"] = linear.C
+    settings = {
+        **BANKRUPTCY_SETTINGS,
+        "random_state": seed,
+        "averaged models": BANKRUPTCY_SEEDS,
+        "C of logistic regression": list(BANKRUPTCY_C),
+    }
     return Result(metrics, baselines, settings)
 
 
@@ -134,6 +141,23 @@ def _companies(years: int, part: str) -> tuple[list[np.ndarray], list[str]]:
 def _fitted_on(train: Any, valid: Any, cell: str, seed: int) -> SequenceClassifier:
     model = SequenceClassifier(**{**BANKRUPTCY_SETTINGS, "cell": cell, "random_state": seed})
     return model.fit(*train, validation=valid)
+
+
+def _regression(train: Any, valid: Any) -> LogisticRegression:
+    """Logistic regression on all years side by side, with the C that is best on `valid`."""
+    failed = np.array(valid[1]) == "1"
+    models = [
+        LogisticRegression(C=C, class_weight="balanced", max_iter=10_000).fit(
+            _signed_logs(train[0]), train[1]
+        )
+        for C in BANKRUPTCY_C
+    ]
+    return max(models, key=lambda model: float(roc_auc_score(failed, _chances(model, valid[0]))))
+
+
+def _chances(model: LogisticRegression, series: list[np.ndarray]) -> np.ndarray:
+    chances: np.ndarray = model.predict_proba(_signed_logs(series))[:, 1]
+    return chances
 
 
 def _signed_logs(series: list[np.ndarray]) -> np.ndarray:
