@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,6 +43,7 @@ class ConvEncoder(nn.Module):
 
     image_size: S; there are as many blocks as bring it to at most 7 places a side, at least one.
     output_size: M, features of a place; each block before has half as many, at least 16.
+    num_places: h w, of the grid that comes out.
 
     >>> ConvEncoder(3, 64, 128)(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 128, 4, 4])
@@ -53,7 +56,7 @@ class ConvEncoder(nn.Module):
             blocks, side = blocks + 1, (side + 1) // 2
         smallest = min(SMALLEST_WIDTH, output_size)
         widths = [max(smallest, output_size >> i) for i in range(blocks - 1, -1, -1)]
-        self.output_size = output_size
+        self.output_size, self.num_places = output_size, side**2
         self.blocks = nn.Sequential(
             *(ConvBlock(c, w) for c, w in zip([channels, *widths], widths, strict=False))
         )
@@ -82,7 +85,7 @@ class GivenEncoder(nn.Module):
         with torch.no_grad():
             found = self.eval()(torch.zeros(1, channels, image_size, image_size))
         self.train(was_training)
-        self.output_size = int(found.shape[1])
+        self.output_size, self.num_places = int(found.shape[1]), math.prod(found.shape[2:])
 
     @property
     def is_frozen(self) -> bool:

@@ -38,6 +38,7 @@ from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
 __all__ = ["Attended", "Caption", "Captioner"]
 
 AUGMENT = ("shift", "flip", "shift-flip")
+SUMMARY = ("mean", "places")
 
 # Of an image's side: how far "shift" goes.
 SHIFT = 1 / 8
@@ -82,8 +83,8 @@ class Captioner(SpeakingEstimator):
 
     p(y_1..y_U | image) = prod_u softmax(E a_u + b), a_u the attentional vector of
     `AttentionDecoder`, whose memory are the features of the image's places, and whose first state
-    is made of their mean. Sources: Vinyals et al. 2015, "Show and Tell"; Xu et al. 2015, "Show,
-    Attend and Tell" (soft attention).
+    is made of a summary of them. Sources: Vinyals et al. 2015, "Show and Tell"; Xu et al. 2015,
+    "Show, Attend and Tell" (soft attention).
 
     X: image files, arrays (H, W) or (H, W, C), tensors (C, H, W), pillow images, or what
     `rnnkit.data.read_images` gives; files need the `image` extra. y: a caption for each image, or
@@ -98,6 +99,8 @@ class Captioner(SpeakingEstimator):
         (B, M, h, w), of which a copy is trained (parameters without `requires_grad` stay). A file
         keeps its weights, but not the module: `load(path, encoder=...)` with the same one.
     encoder_size : M of "conv". image_size, channels : of what images become; 3 is RGB, 1 gray.
+    summary : what the decoder starts from, the "mean" of the places' features, or "places", all of
+        them side by side: for pictures that tell by where things are, such as icons.
     augment : of images in training, "shift" (by up to an eighth), "flip" (left to right),
         "shift-flip", or None.
     target_level : "word" (split at white space), "char" or "jamo". lower : of the captions.
@@ -131,6 +134,7 @@ class Captioner(SpeakingEstimator):
         encoder_size: int = 256,
         image_size: int = 64,
         channels: int = 3,
+        summary: str = "mean",
         augment: str | None = None,
         target_level: str = "word",
         lower: bool = False,
@@ -170,6 +174,7 @@ class Captioner(SpeakingEstimator):
         self.encoder_size = encoder_size
         self.image_size = image_size
         self.channels = channels
+        self.summary = summary
         self.augment = augment
         self.target_level = target_level
         self.lower = lower
@@ -301,6 +306,12 @@ class Captioner(SpeakingEstimator):
             raise OptionError(
                 f"augment={self.augment!r} is for images, but with encoder='none' features come."
             )
+        check_option("summary", self.summary, SUMMARY)
+        if self.summary == "places" and self._has_features:
+            raise OptionError(
+                "summary='places' takes the same number of places in every image, but with "
+                "encoder='none' features of any number come: leave it at 'mean'."
+            )
         if self.encoder_size < 1:
             raise OptionError(f"encoder_size={self.encoder_size}, but it must be above 0.")
 
@@ -341,10 +352,19 @@ class Captioner(SpeakingEstimator):
             tied=self.tied,
             dropout=self.dropout,
             window=WINDOW,
+            summary_size=memory_size * self._num_summarized(encoder),
         )
         return CaptionerNetwork(
-            encoder, decoder, augment=self._augmentation(), dropout=self.dropout
+            encoder,
+            decoder,
+            augment=self._augmentation(),
+            dropout=self.dropout,
+            summary=self.summary,
         )
+
+    def _num_summarized(self, encoder: ConvEncoder | GivenEncoder | None) -> int:
+        """Places that the summary holds side by side."""
+        return encoder.num_places if encoder is not None and self.summary == "places" else 1
 
     def _encoder(self) -> ConvEncoder | GivenEncoder | None:
         if isinstance(self.encoder, nn.Module):
