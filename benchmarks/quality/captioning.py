@@ -22,9 +22,10 @@ from rnnkit.tasks.scoring_captions import (
 EMOJI = {
     "image_size": 32,
     "encoder_size": 128,
+    "summary": "places",
     "augment": "shift",
-    "batch_size": 16,
-    "max_epochs": 50,
+    "batch_size": 32,
+    "max_epochs": 60,
     "lr": 3e-3,
     "dropout": 0.1,
     "label_smoothing": 0.0,

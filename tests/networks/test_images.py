@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -192,19 +194,39 @@ def test_all_frames_of_a_video_are_augmented_alike():
 # -- the whole network --------------------------------------------------------------------------
 
 
-def network(cell="lstm", encoder=None, **options):
-    decoder = AttentionDecoder(9, 6, 5, 8, cell=cell, num_layers=2, **options)
-    return CaptionerNetwork(encoder, decoder).eval().double()
+def network(cell="lstm", encoder=None, *, summary="mean", **options):
+    places = math.prod(encoder.grid) if summary == "places" else 1
+    decoder = AttentionDecoder(
+        9, 6, 5, 8, cell=cell, num_layers=2, summary_size=8 * places, **options
+    )
+    return CaptionerNetwork(encoder, decoder, summary=summary).eval().double()
 
 
 def tokens(*lengths):
     return Packed.from_sequences([torch.randint(9, (n,)) for n in lengths])
 
 
+def test_encoders_say_how_many_places_their_grid_has():
+    assert ConvEncoder(3, 96, 32).grid == (6, 6)
+    assert GivenEncoder(nn.Conv2d(3, 7, 4, stride=(4, 2)), 3, 8).grid == (2, 3)
+    assert GivenEncoder(nn.Flatten(), 3, 8).grid == (1, 1)
+
+
+def test_a_summary_of_places_knows_where_a_thing_is_and_their_mean_does_not():
+    images = torch.zeros(2, 1, 8, 8, dtype=torch.float64)
+    images[0, :, :4, :4] = images[1, :, 4:, 4:] = 1.0  # the same thing, elsewhere
+    for summary, alike in (("mean", True), ("places", False)):
+        module = nn.Conv2d(1, 8, 4, stride=4)
+        net = network("gru", GivenEncoder(module, 1, 8), summary=summary)
+        first, second = net.encode(images).layers[0][0]
+        assert torch.allclose(first, second, rtol=0, atol=1e-12) == alike
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none"])
 @pytest.mark.parametrize("feeding", [True, False])
-def test_captions_that_share_an_image_are_those_of_copies_of_it(cell, feeding):
-    net = network(cell, ConvEncoder(1, 8, 8), input_feeding=feeding)
+@pytest.mark.parametrize("summary", ["mean", "places"])
+def test_captions_that_share_an_image_are_those_of_copies_of_it(cell, feeding, summary):
+    net = network(cell, ConvEncoder(1, 8, 8), input_feeding=feeding, summary=summary)
     images, inputs = torch.randn(2, 1, 8, 8).double(), tokens(2, 4, 3)
     rows = torch.tensor([1, 0, 1])
     shared = net(images, rows=rows, inputs=inputs)

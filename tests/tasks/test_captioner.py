@@ -105,6 +105,20 @@ def test_augmentation_leaves_prediction_alone():
 # -- encoders -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("encoder", ["conv", nn.Conv2d(1, 4, 4, stride=4)])
+def test_a_summary_of_places_tells_where_a_thing_is(tmp_path, encoder):
+    corners = np.zeros((4, 8, 8), np.uint8)
+    for corner, rows, columns in ((0, 0, 0), (1, 0, 4), (2, 4, 0), (3, 4, 4)):
+        corners[corner, rows : rows + 4, columns : columns + 4] = 255
+    names = ["top left", "top right", "bottom left", "bottom right"]
+    model = Captioner(**SMALL, channels=1, encoder=encoder, summary="places")
+    model.fit(list(corners) * 3, names * 3)
+    assert model.predict(list(corners)) == names
+    model.save(tmp_path / "model.rnn")
+    given = {} if encoder == "conv" else {"encoder": encoder}
+    assert rnnkit.load(tmp_path / "model.rnn", **given).predict(list(corners)) == names
+
+
 def test_features_may_stand_in_for_images(tmp_path):
     vectors = np.eye(3)[[0, 1, 2] * 2]
     model = Captioner(**SMALL, encoder="none").fit(vectors, NAMES)
@@ -190,6 +204,8 @@ def test_bad_features_are_refused(X, message):
         ({"encoder": "cnn"}, "Known: 'conv', 'none'"),
         ({"augment": "flips"}, "Did you mean 'flip'"),
         ({"augment": "flip", "encoder": "none"}, "augment='flip' is for images"),
+        ({"summary": "place"}, "Did you mean 'places'"),
+        ({"summary": "places", "encoder": "none"}, "leave it at 'mean'"),
         ({"channels": 2}, "channels=2"),
         ({"image_size": 0}, "image_size=0"),
         ({"encoder_size": 0}, "encoder_size=0"),

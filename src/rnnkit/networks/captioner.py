@@ -19,6 +19,8 @@ class CaptionerNetwork(nn.Module):
     """The features of an image's places, attention over them, and a decoder.
 
     encoder: None where features come, a packed (N, M) of each image's S places.
+    summary: what the decoder's first state is made of, the "mean" of the places' features (B, M),
+        or "places", all of them side by side (B, S M), which takes an S that is always the same.
     """
 
     def __init__(
@@ -28,8 +30,10 @@ class CaptionerNetwork(nn.Module):
         *,
         augment: Augment | None = None,
         dropout: float = 0.0,
+        summary: str = "mean",
     ) -> None:
         super().__init__()
+        self.summary = summary
         self.augment, self.encoder, self.decoder = augment, encoder, decoder
         self.dropout = LockedDropout(dropout)
 
@@ -65,10 +69,14 @@ class CaptionerNetwork(nn.Module):
         return self._start(memory, mask, rows)
 
     def _start(self, memory: Tensor, mask: Tensor, rows: Tensor | None) -> DecoderState:
-        mean = (memory * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        state = self.decoder.start(mean, memory, mask)
+        state = self.decoder.start(self._summary(memory, mask), memory, mask)
         # Only now, so that the attention's keys are computed once an image.
         return state if rows is None else _rows(state, rows)
+
+    def _summary(self, memory: Tensor, mask: Tensor) -> Tensor:
+        if self.summary == "places":
+            return memory.flatten(1)
+        return (memory * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
     def forward(self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed) -> Tensor:
         """Teacher forcing: (N, V) logits after each of the packed `inputs`.

@@ -73,6 +73,7 @@ class AttentionDecoder(nn.Module):
 
     cell: "rnn", "rnn-relu", "gru", "lstm", or "none" (a window of `window` inputs, without input
     feeding).
+    summary_size: of the vector that the first state is made of; None is `memory_size`.
     scheduled_sampling: in training, the probability that an input token after the first is the one
     that the network itself finds most probable after the tokens before, instead of the given one.
     It may be set anew at any time. All steps are read twice, first without a gradient to see what
@@ -95,6 +96,7 @@ class AttentionDecoder(nn.Module):
         dropout: float = 0.0,
         window: int = 3,
         scheduled_sampling: float = 0.0,
+        summary_size: int | None = None,
     ) -> None:
         super().__init__()
         check_option("cell", cell, [*STEP_CELLS, "none"])
@@ -107,7 +109,7 @@ class AttentionDecoder(nn.Module):
         self.cells = nn.ModuleList(
             self._cell(hidden_size if layer else first, window) for layer in range(num_layers)
         )
-        self.bridge = nn.Linear(memory_size, num_layers * hidden_size)
+        self.bridge = nn.Linear(summary_size or memory_size, num_layers * hidden_size)
         self.attention = build_attention(attention, hidden_size, memory_size)
         self.combine = nn.Linear(memory_size + hidden_size, embedding_size)
         self.output = nn.Linear(embedding_size, vocabulary_size)
@@ -122,7 +124,7 @@ class AttentionDecoder(nn.Module):
         return STEP_CELLS[self.cell](input_size, self.hidden_size)
 
     def start(self, summary: Tensor, memory: Tensor, mask: Tensor) -> DecoderState:
-        """summary: (B, M) the source as one vector; memory: (B, S, M); mask: (B, S)."""
+        """summary: (B, summary_size) the source as one vector; memory: (B, S, M); mask: (B, S)."""
         first = torch.tanh(self.bridge(summary)).chunk(len(self.cells), dim=-1)
         return DecoderState(
             layers=tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 from rnnkit.bptt import Policy
 from rnnkit.data import load_image
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError
-from rnnkit.networks import AttentionDecoder, CaptionerNetwork
+from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.networks import AttentionDecoder, CaptionerNetwork, ConvEncoder, GivenEncoder
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.encoding import SeeingEstimator
@@ -30,6 +31,8 @@ from rnnkit.tasks.subjects import subject_of_examples
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
 
 __all__ = ["Attended", "Caption", "Captioner"]
+
+SUMMARY = ("mean", "places")
 
 # The feed-forward contrast sees this many tokens back.
 WINDOW = 3
@@ -71,8 +74,8 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
 
     p(y_1..y_U | image) = prod_u softmax(E a_u + b), a_u the attentional vector of
     `AttentionDecoder`, whose memory are the features of the image's places, and whose first state
-    is made of their mean. Sources: Vinyals et al. 2015, "Show and Tell"; Xu et al. 2015, "Show,
-    Attend and Tell" (soft attention).
+    is made of a summary of them. Sources: Vinyals et al. 2015, "Show and Tell"; Xu et al. 2015,
+    "Show, Attend and Tell" (soft attention).
 
     X: image files, arrays (H, W) or (H, W, C), tensors (C, H, W), pillow images, or what
     `rnnkit.data.read_images` gives; files need the `image` extra. y: a caption for each image, or
@@ -87,6 +90,8 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         (B, M, h, w), of which a copy is trained (parameters without `requires_grad` stay). A file
         keeps its weights, but not the module: `load(path, encoder=...)` with the same one.
     encoder_size : M of "conv". image_size, channels : of what images become; 3 is RGB, 1 gray.
+    summary : what the decoder starts from, the "mean" of the places' features, or "places", all of
+        them side by side: for pictures that tell by where things are, such as icons.
     augment : of images in training, "shift" (by up to an eighth), "flip" (left to right),
         "shift-flip", or None.
     target_level : "word" (split at white space), "char" or "jamo". lower : of the captions.
@@ -119,6 +124,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         encoder_size: int = 256,
         image_size: int = 64,
         channels: int = 3,
+        summary: str = "mean",
         augment: str | None = None,
         target_level: str = "word",
         lower: bool = False,
@@ -158,6 +164,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         self.encoder_size = encoder_size
         self.image_size = image_size
         self.channels = channels
+        self.summary = summary
         self.augment = augment
         self.target_level = target_level
         self.lower = lower
@@ -276,6 +283,15 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         check_consistent_length(images, captions)
         return images, captions
 
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_option("summary", self.summary, SUMMARY)
+        if self.summary == "places" and self._has_features:
+            raise OptionError(
+                "summary='places' takes the same number of places in every image, but with "
+                "encoder='none' features of any number come: leave it at 'mean'."
+            )
+
     def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
         self.vectorizer_ = self._vectorizer().fit(X)
         texts = [text for texts in y for text in texts]
@@ -313,10 +329,19 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
             tied=self.tied,
             dropout=self.dropout,
             window=WINDOW,
+            summary_size=memory_size * self._num_summarized(encoder),
         )
         return CaptionerNetwork(
-            encoder, decoder, augment=self._augmentation(), dropout=self.dropout
+            encoder,
+            decoder,
+            augment=self._augmentation(),
+            dropout=self.dropout,
+            summary=self.summary,
         )
+
+    def _num_summarized(self, encoder: ConvEncoder | GivenEncoder | None) -> int:
+        """Places that the summary holds side by side."""
+        return math.prod(encoder.grid) if encoder is not None and self.summary == "places" else 1
 
     def _encode(self, X: list[Any], y: Any | None) -> Encoded:
         rows = self.vectorizer_.transform(X)
