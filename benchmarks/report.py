@@ -14,6 +14,17 @@ from typing import Any
 import torch
 
 
+def figure(value: Any) -> str:
+    """A figure as it is shown: of shares and correlations four digits, of others two.
+
+    >>> figure(0.00021), figure(98.765), figure(1_000_000)
+    ('0.0002', '98.77', '1,000,000')
+    """
+    if not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:.4f}" if abs(value) <= 1 else f"{value:,.2f}"
+
+
 def versions(*packages: str) -> dict[str, str]:
     """The machine and the versions that a figure depends on."""
     found = {

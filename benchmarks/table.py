@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
@@ -35,11 +37,7 @@ def table() -> str:
 
 
 def _figures(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {_figure(value)}" for name, value in metrics.items())
-
-
-def _figure(value: Any) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+    return ", ".join(f"{name} {report.figure(value)}" for name, value in metrics.items())
 
 
 if __name__ == "__main__":

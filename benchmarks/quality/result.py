@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
+
 
 @dataclass(frozen=True)
 class Result:
@@ -22,16 +24,9 @@ class Result:
         rows = {"rnnkit": self.metrics, **self.baselines}
         width = max(map(len, rows))
         for row, metrics in rows.items():
-            figures = "  ".join(f"{key} {_figure(value)}" for key, value in metrics.items())
+            figures = "  ".join(f"{key} {report.figure(value)}" for key, value in metrics.items())
             lines.append(f"  {row:<{width}}  {figures}")
         return "\n".join(lines)
-
-
-def _figure(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    # Shares and correlations differ in the third digit, percentages in the second.
-    return f"{value:.4f}" if abs(value) <= 1 else f"{value:.2f}"
 
 
 def corpora() -> Path:
