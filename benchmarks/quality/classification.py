@@ -127,7 +127,6 @@ def _classify(
     """
     first = next(iter(models))
     contrast = {**models[first], "cell": "none"}
-    contrast.pop("language", None)
     figures: dict[str, dict[str, Any]] = {}
     for name, parameters in {**models, "feed-forward": contrast}.items():
         began = time.perf_counter()

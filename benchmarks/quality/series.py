@@ -82,10 +82,10 @@ def series(seed: int) -> Result:
     for name in ARCHIVE:
         train, test = (read_ts(folder / f"{name}_{part}.ts.gz") for part in ("TRAIN", "TEST"))
         steps = steps_an_input(train.series)
+        known = side_by_side(train.series, steps), train.labels
+        asked = side_by_side(test.series, steps)
         for cell, figures in ((ARCHIVE_SETTINGS["cell"], metrics), ("none", contrast)):
-            settings = {**ARCHIVE_SETTINGS, "cell": cell}
-            known = side_by_side(train.series, steps), train.labels
-            said = _said_together(settings, seed, known, side_by_side(test.series, steps))
+            said = _said_together({**ARCHIVE_SETTINGS, "cell": cell}, seed, known, asked)
             figures[name] = 100 * float(accuracy_score(test.labels, said))
         nearest[name] = 100 * nearest_neighbor(train, test)
     return Result(
@@ -179,11 +179,9 @@ def _fitted_on(train: Any, valid: Any, cell: str, seed: int) -> SequenceClassifi
 
 def _regression(train: Any, valid: Any) -> LogisticRegression:
     """Logistic regression on all years side by side, with the C that is best on `valid`."""
-    failed = np.array(valid[1]) == "1"
+    known, failed = _signed_logs(train[0]), np.array(valid[1]) == "1"
     models = [
-        LogisticRegression(C=C, class_weight="balanced", max_iter=10_000).fit(
-            _signed_logs(train[0]), train[1]
-        )
+        LogisticRegression(C=C, class_weight="balanced", max_iter=10_000).fit(known, train[1])
         for C in BANKRUPTCY_C
     ]
     return max(models, key=lambda model: float(roc_auc_score(failed, _chances(model, valid[0]))))

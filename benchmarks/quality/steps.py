@@ -130,21 +130,21 @@ def frames_driving(seed: int) -> Result:
     """Whether a car steers left, straight or right at each frame of its camera, by the pictures."""
     folder = corpora() / "video" / "driving_frames"
     found = read_videos(folder / "labels.tsv", folder, split="split")
-    test, labels = found.part("test"), []
+    # Whatever was to be chosen was chosen on folds of both.
+    parts, test = [found.part("train"), found.part("val")], found.part("test")
     compared: dict[str, dict[str, Any]] = {}
     settings = {**DRIVING_SETTINGS, "random_state": seed}
     for name, own in (("", {"encoder": LocalPhases()}), (", conv encoder", DRIVING_CONV)):
         chosen = {**settings, **own}
-        # Whatever was to be chosen was chosen on folds of both.
-        parts = [found.part("train"), found.part("val")]
         known = [example for part in parts for example in _frames(part, chosen["image_size"])]
-        labels = [label for _, row in known for label in row]
         known += list(map(_mirrored, known))
         rows = _with_and_without(
             FrameTagger, chosen, known, None, _frames(test, chosen["image_size"])
         )
         compared |= {f"{row}{name}": figures for row, figures in rows.items()}
-    compared["majority"] = _majority(labels, _labels_of(_frames(test, 1)))
+    labels = [label for part in parts for row in part.labels for label in row]
+    truth = np.array([label for row in test.labels for label in row])
+    compared["majority"] = _majority(labels, truth)
     shown = {**settings, "encoder": "benchmarks.quality.phases.LocalPhases()"}
     return Result(compared.pop("rnnkit"), compared, shown)
 

@@ -253,10 +253,7 @@ def _clock(
 
 def _whole_number(table: Table, row: int, column: str) -> int:
     value = table[column][row]
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(value)
     if not (number >= 0 and number.is_integer()):
         seconds = " For seconds pass unit='seconds'." if number >= 0 else ""
         raise _wrong(
@@ -270,13 +267,18 @@ def _whole_number(table: Table, row: int, column: str) -> int:
 
 def _seconds(table: Table, row: int, column: str) -> float:
     value = table[column][row]
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(value)
     if not 0 <= number < math.inf:
         raise _wrong(table, row, column, f"seconds were expected, not {value!r:.40}.")
     return number
+
+
+def _number(value: Any) -> float:
+    """NaN where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _label(table: Table, row: int, column: str) -> Any:

@@ -97,9 +97,9 @@ class SequenceReader(SequenceEstimator):
         if self.language_model is None:
             self.vectorizer_ = vectorizer.fit(X)
         else:
-            self.vectorizer_ = learn_tokens(
-                read_language_model(self.language_model, self), vectorizer
-            )
+            # Read once: `_begin` takes its layers and gives it up.
+            self._begins_with = read_language_model(self.language_model, self)
+            self.vectorizer_ = learn_tokens(self._begins_with, vectorizer)
         # Only the feed-forward contrast of whole series has a fixed input length.
         fixed = self.cell == "none" and self.kind_ == "series" and not self._each_step
         self.window_ = max(map(len, self.vectorizer_.transform(X))) if fixed else None
@@ -141,7 +141,7 @@ class SequenceReader(SequenceEstimator):
     def _begin(self, data: Encoded) -> nn.Module:
         module = super()._begin(data)
         if self.language_model is not None:
-            begin_with(read_language_model(self.language_model, self), self.vectorizer_, module)
+            begin_with(self.__dict__.pop("_begins_with"), self.vectorizer_, module)
         return module
 
     def _body(self, input_size: int) -> Pooled | FixedWindow:
