@@ -252,6 +252,19 @@ def check_clipping_by_value_is_passed_on(case: Case, fitted: Any, tmp_path: Any)
     assert record["grad_norm_max"] > 1e-3
 
 
+def check_the_mean_of_the_weights_is_passed_on(case: Case, fitted: Any, tmp_path: Any) -> None:
+    model = clone(fitted).set_params(ema_decay=0.999, lr=1e-2, max_epochs=1)
+    own: list[Any] = []
+
+    class Last(Callback):
+        def on_batch_end(self, trainer: Any, info: Any) -> None:
+            own[:] = [weight.detach().clone() for weight in trainer.module.parameters()]
+
+    model.fit(case.X, case.y, callbacks=[Last()])
+    kept = list(model.module_.parameters())
+    assert max((a - b).abs().max().item() for a, b in zip(kept, own, strict=True)) > 1e-5
+
+
 def check_bad_options_are_refused_with_the_known_ones(
     case: Case, fitted: Any, tmp_path: Any
 ) -> None:
@@ -268,6 +281,7 @@ def check_bad_options_are_refused_with_the_known_ones(
         ({"bptt": "truncated(20, 10)"}, "k1=20, k2=10"),
         ({"bptt": 20}, "bptt=20, but a policy"),
         ({"clip_value": 0.0}, "clip_value=0.0"),
+        ({"ema_decay": 1.0}, "ema_decay=1.0"),
         ({"init": "kaiming"}, "Known: 'orthogonal', 'torch', 'chrono', 'identity'"),
         ({"init": "identity", "cell": "gru"}, "GRU(Cell)? has gates"),
         ({"init": "chrono", "cell": "rnn"}, "RNN(Cell)? has none"),

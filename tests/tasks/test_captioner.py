@@ -12,6 +12,7 @@ import rnnkit
 from rnnkit import Captioner
 from rnnkit.data import read_captions, read_images
 from rnnkit.errors import ArchiveError, InputError, OptionError, ShapeError
+from rnnkit.tasks.agreement import most_agreed
 
 COLORS = {"red": (230, 20, 20), "green": (20, 210, 20), "blue": (30, 30, 240)}
 SMALL = {
@@ -66,6 +67,21 @@ def test_samples_repeat_with_their_seed_and_differ_without(fitted):
     assert len(set(drawn)) > 3
     sure = fitted.sample(IMAGES, top_k=1)
     assert [one.text for one in sure] == [b[0].text for b in fitted.caption(IMAGES, beam_size=1)]
+
+
+def test_of_many_samples_the_one_most_like_the_others_is_given(fitted):
+    several = [
+        [one.text for one in fitted.sample(IMAGES[:1] * 9, temperature=3.0, random_state=seed)]
+        for seed in (0, 1)
+    ]
+    for seed, texts in enumerate(several):
+        (found,) = fitted.consensus(IMAGES[:1], draws=9, temperature=3.0, random_state=seed)
+        assert found.text == texts[most_agreed(texts)]
+        assert 0 < found.probability <= 1
+    two = fitted.consensus(IMAGES[:2], draws=4, temperature=0.01)
+    assert ["red" in two[0].text or "빨" in two[0].text, "green" in two[1].text] == [True, True]
+    with pytest.raises(OptionError, match="draws=0"):
+        fitted.consensus(IMAGES, draws=0)
 
 
 def test_the_decoders_looks_lie_over_the_image(fitted):

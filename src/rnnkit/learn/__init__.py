@@ -1,5 +1,6 @@
 """Training of a module: the loop, optimizers, schedules, clipping, and what a fit records."""
 
+from rnnkit.learn.averaging import WeightAverage
 from rnnkit.learn.blame import NotFinite
 from rnnkit.learn.callbacks import Callback, StepInfo
 from rnnkit.learn.clipping import Clipped, clip_grad_norm, clip_gradients
@@ -26,6 +27,7 @@ __all__ = [
     "StepInfo",
     "StreamTrainer",
     "Trainer",
+    "WeightAverage",
     "build_optimizer",
     "build_schedule",
     "clip_grad_norm",

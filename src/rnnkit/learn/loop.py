@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import InputError, OptionError, TrainingError, check_option
+from rnnkit.learn.averaging import WeightAverage
 from rnnkit.learn.blame import find_not_finite
 from rnnkit.learn.callbacks import Callback, StepInfo
 from rnnkit.learn.clipping import clip_gradients
@@ -92,6 +93,8 @@ class Trainer:
     schedule, warmup: see `build_schedule`.
     clip_norm: largest joint norm of the gradients; None does not clip. clip_value: largest
         absolute value of a gradient's element, applied before that.
+    ema_decay: of a running mean of the weights, which `fit` validates and leaves in place of the
+        last weights; see `WeightAverage`. None does not average.
     max_epochs: most epochs of a `fit`. patience: epochs without a better `monitor` after which to
         stop; None goes on.
     monitor, mode: which value of the epoch's record says which epoch is best, and whether "min" or
@@ -124,6 +127,7 @@ class Trainer:
         warmup: float = 0.0,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         max_epochs: int = 10,
         patience: int | None = None,
         monitor: str = "valid_loss",
@@ -139,6 +143,8 @@ class Trainer:
         )
         self.lr, self.schedule, self.warmup = lr, schedule, warmup
         self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.ema_decay = ema_decay
+        self._average: WeightAverage | None = None
         self.max_epochs, self.patience = max_epochs, patience
         self.monitor, self.mode = monitor, mode
         self.callbacks = list(callbacks)
@@ -165,6 +171,8 @@ class Trainer:
         """
         self.history = History()
         monitor = self._start_monitor(validate is not None)
+        if self.ema_decay is not None:
+            self._average = WeightAverage(self.module, self.ema_decay)
         was_training = self.module.training
         try:
             self._call("on_fit_begin")
@@ -176,6 +184,9 @@ class Trainer:
             self.history.failure = None if error.where is None else asdict(error.where)
             raise
         finally:
+            if self._average is not None:
+                self._average.keep()
+                self._average = None
             if monitor is not None:
                 monitor.restore()
             self.optimizer.zero_grad()
@@ -186,9 +197,9 @@ class Trainer:
     def train_batch(self, batch: Any) -> float:
         """One training step at the learning rate of the last one; returns the batch's loss.
 
-        For learning that goes on for as long as data come: no epoch, schedule, record or
-        callback. Leaves the module in train mode. Raises TrainingError as `fit` does, with the
-        weights as before the step.
+        For learning that goes on for as long as data come: no epoch, schedule, record, callback or
+        mean of the weights. Leaves the module in train mode. Raises TrainingError as `fit` does,
+        with the weights as before the step.
         """
         self.module.train()
         try:
@@ -208,13 +219,14 @@ class Trainer:
             num_steps = _count(epoch_batches)
             schedule = schedule or self._build_schedule(num_steps)
             record = self._train_epoch(epoch, epoch_batches, num_steps, schedule)
-            if validate is not None:
-                record |= plain_metrics(self._validate(validate))
-            self.history.epochs.append(record)
-            if monitor is not None:
-                schedule.observe(monitor.observe(record))
-                self.history.best_epoch = monitor.best_epoch
-            self._call("on_epoch_end", record)
+            with self._averaged():
+                if validate is not None:
+                    record |= plain_metrics(self._validate(validate))
+                self.history.epochs.append(record)
+                if monitor is not None:
+                    schedule.observe(monitor.observe(record))
+                    self.history.best_epoch = monitor.best_epoch
+                self._call("on_epoch_end", record)
             if monitor and self.patience and monitor.epochs_since_best >= self.patience:
                 return "patience"
         return "max_epochs"
@@ -229,6 +241,8 @@ class Trainer:
         for step, batch in enumerate(batches, start=1):
             self.optimizer.set_lr(self.lr * schedule.factor(done + step - 1))
             info = self.train_step(batch, epoch=epoch, step=step)
+            if self._average is not None:
+                self._average.update()
             totals.add(info)
             self._call("on_batch_end", info)
         return totals.record(epoch, time.perf_counter() - began)
@@ -261,6 +275,10 @@ class Trainer:
             grad_norm=norm,
             clipped=clipped,
         )
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """The weights that are validated and may be kept: their mean, if there is one."""
+        return nullcontext() if self._average is None else self._average.applied()
 
     def _validate(self, validate: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
         with _evaluating(self.module):

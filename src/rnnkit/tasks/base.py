@@ -66,6 +66,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     bptt: Policy | str | None
     clip_norm: float | None
     clip_value: float | None
+    ema_decay: float | None
     batch_size: int
     max_epochs: int
     patience: int | None
@@ -284,6 +285,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             warmup=self.warmup,
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
+            ema_decay=self.ema_decay,
             max_epochs=self.max_epochs,
             patience=self.patience if watched else None,
             monitor=monitor,

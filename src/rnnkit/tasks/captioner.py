@@ -147,6 +147,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         bptt: Policy | str | None = None,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 20,
         patience: int | None = None,
@@ -187,6 +188,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         self.bptt = bptt
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
@@ -228,6 +230,26 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         """
         drawn = self._drawn(X, temperature, top_k, top_p, random_state)
         return [Caption(*one) for one in drawn]
+
+    def consensus(
+        self,
+        X: Any,
+        *,
+        draws: int = 32,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: int | None = 0,
+    ) -> list[Caption]:
+        """Of so many random captions of each image, the one that is most like the others.
+
+        The caption of least expected loss (minimum Bayes risk), where that of `predict` is about
+        the most probable one; better by chrF where many are possible. It takes `draws` times as
+        long as a draw. See `rnnkit.tasks.agreement.most_agreed`.
+        random_state: a seed; None draws others each time.
+        """
+        found = self._agreed(X, draws, temperature, top_k, top_p, random_state)
+        return [Caption(*one) for one in found]
 
     def attention_of(self, X: Any) -> list[Attended]:
         """Where the decoder looks in each image at each token of the predicted caption."""

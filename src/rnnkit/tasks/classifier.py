@@ -63,9 +63,9 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         (for cell="rnn-relu"); see `initialize_`.
     bptt : how far gradients go back, a policy of `rnnkit.bptt` or its text, such as
         "truncated(50, 100)"; None goes back to the first step.
-    optimizer, lr, weight_decay, schedule, warmup, clip_norm, clip_value, batch_size, max_epochs,
-    patience, monitor, validation_fraction, label_smoothing, class_weight : training; see
-        `Trainer`. The epoch best in `monitor` ("accuracy" or "loss") on the held-out share is
+    optimizer, lr, weight_decay, schedule, warmup, clip_norm, clip_value, ema_decay, batch_size,
+    max_epochs, patience, monitor, validation_fraction, label_smoothing, class_weight : training;
+        see `Trainer`. The epoch best in `monitor` ("accuracy" or "loss") on the held-out share is
         kept, also where an error ends training later.
     random_state : seed. verbose : 1 shows a progress bar.
 
@@ -116,6 +116,7 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         bptt: Policy | str | None = None,
         clip_norm: float | None = 5.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 10,
         patience: int | None = None,
@@ -160,6 +161,7 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         self.bptt = bptt
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience

@@ -128,6 +128,7 @@ class LanguageModel(SequenceEstimator):
         bptt: Policy | str | None = None,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 10,
         patience: int | None = None,
@@ -162,6 +163,7 @@ class LanguageModel(SequenceEstimator):
         self.bptt = bptt
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience

@@ -102,6 +102,7 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
         update_every: int | None = None,
         clip_norm: float | None = 5.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 20,
         patience: int | None = None,
@@ -147,6 +148,7 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
         self.update_every = update_every
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience

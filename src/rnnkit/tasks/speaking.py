@@ -16,6 +16,7 @@ from rnnkit.batch import pack, pack_like
 from rnnkit.decode import Hypothesis, beam, greedy, sample
 from rnnkit.errors import OptionError
 from rnnkit.packed import Packed
+from rnnkit.tasks.agreement import most_agreed
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.vectorize import SubwordVectorizer, TextVectorizer
@@ -138,6 +139,23 @@ class SpeakingEstimator(SequenceEstimator):
 
         found = self._in_batches(self._encode(self._inputs(X), None), answer)
         return [self._spoken(one) for one in found]
+
+    def _agreed(
+        self,
+        X: Any,
+        draws: int,
+        temperature: float,
+        top_k: int | None,
+        top_p: float | None,
+        random_state: int | None,
+    ) -> list[Spoken]:
+        """For each input, of so many random sentences the one that the others agree with most."""
+        if draws < 1:
+            raise OptionError(f"draws={draws}, but of each at least one sentence must be drawn.")
+        inputs = [one for one in self._inputs(X) for _ in range(draws)]
+        drawn = self._drawn(inputs, temperature, top_k, top_p, random_state)
+        several = [drawn[start : start + draws] for start in range(0, len(drawn), draws)]
+        return [some[most_agreed([one.text for one in some])] for some in several]
 
     def _spoken(self, found: Hypothesis) -> Spoken:
         text = self.target_vectorizer_.inverse(found.tokens)

@@ -95,6 +95,7 @@ class SequenceTagger(StepTagger):
         update_every: int | None = None,
         clip_norm: float | None = 5.0,
         clip_value: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int = 32,
         max_epochs: int = 12,
         patience: int | None = None,
@@ -134,6 +135,7 @@ class SequenceTagger(StepTagger):
         self.update_every = update_every
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
