@@ -22,16 +22,28 @@ from rnnkit.data import read_table
 
 NSMC = {
     "level": "char",
-    "ngrams": 2,
+    "ngrams": 3,
     "min_count": 3,
-    "buckets": 2**17,
-    "embedding_size": 96,
-    "hidden_size": 160,
-    "dropout": 0.3,
+    "buckets": 2**18,
+    "embedding_size": 128,
+    "hidden_size": 256,
+    "dropout": 0.4,
     "batch_size": 128,
-    "max_epochs": 4,
+    "max_epochs": 2,
     "lr": 2e-3,
     "validation_fraction": 0.03,
+    "averaged": 3,
+    "language": {
+        "level": "char",
+        "min_count": 3,
+        "embedding_size": 128,
+        "hidden_size": 256,
+        "num_layers": 1,
+        "dropout": 0.1,
+        "batch_size": 64,
+        "max_epochs": 3,
+        "validation_fraction": 0.01,
+    },
 }
 
 IMDB = {

@@ -236,7 +236,7 @@ class Translator(SpeakingEstimator):
     ) -> list[Translation]:
         """Of so many random translations of each text, the one that is most like the others.
 
-        The translation of least expected loss (minimum Bayes risk), where that of `predict` is about
+        The translation of least expected loss (minimum Bayes risk); that of `predict` is about
         the most probable one; better by chrF where many are possible. It takes `draws` times as
         long as a draw. See `rnnkit.tasks.agreement.most_agreed`.
         random_state: a seed; None draws others each time.
