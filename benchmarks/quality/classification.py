@@ -82,7 +82,9 @@ SST2 = {
     "ngrams": 5,
     "buckets": 2**17,
     "dropout": 0.5,
+    "ema_decay": 0.998,
     "max_epochs": 5,
+    "averaged": 5,
 }
 
 # A word, or one mark: what is loud in a review has its own place in it.
