@@ -21,6 +21,9 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 16,
     "max_epochs": 20,
     "lr": 2e-3,
+    "schedule": "constant",
+    "ema_decay": 0.999,
+    "label_smoothing": 0.1,
 }
 LEAST = 10  # words of a finer label in training
 JOINT = "|"
@@ -55,7 +58,7 @@ def _tag(treebank: str, seed: int) -> Result:
             **accuracies(tagger.predict(test.tokens), test, known),
             "dev accuracy": accuracies(tagger.predict(dev.tokens), dev, known)["test accuracy"],
             "training minutes": minutes,
-            "parameters": tagger.num_parameters,
+            "parameters": tagger.model.num_parameters_,
         }
     figures["most frequent tag"] = {
         "test accuracy": 100 * most_frequent_tag(train.tokens, train.tags, test.tokens, test.tags)
@@ -77,23 +80,11 @@ class FinerTagger:
     """A tagger that learns more than it is asked: UPOS with the treebank's own tags (XPOS).
 
     Both stand in the training part. A label is the two together where training has it so often that
-    it can be learnt, else UPOS alone; p(UPOS) is the sum over its labels, and the mean of so many
-    networks, each with its own seed, as `averaged` says.
+    it can be learnt, else UPOS alone; p(UPOS) is the sum over its labels.
     """
 
-    def __init__(
-        self, *, random_state: int, finer: bool = True, averaged: int = 1, **options: Any
-    ) -> None:
-        self.finer = finer
-        self.models = [
-            SequenceTagger(**options, random_state=random_state + place)
-            for place in range(averaged)
-        ]
-
-    @property
-    def num_parameters(self) -> int:
-        """Of all networks."""
-        return sum(model.num_parameters_ for model in self.models)
+    def __init__(self, *, finer: bool = True, **options: Any) -> None:
+        self.finer, self.model = finer, SequenceTagger(**options)
 
     def fit(self, train: Treebank, dev: Treebank) -> None:
         """Learn from one part, and keep the epoch that is best on another."""
@@ -107,18 +98,16 @@ class FinerTagger:
         seen = {label for row in labels for label in row}
         # What training never showed cannot be right: such a step of dev is not looked at.
         watched = [[label if label in seen else None for label in row] for row in self._labels(dev)]
-        for model in self.models:
-            model.fit(train.tokens, labels, validation=(dev.tokens, watched))
+        self.model.fit(train.tokens, labels, validation=(dev.tokens, watched))
 
     def predict(self, tokens: list[list[str]]) -> list[list[str]]:
         """UPOS of each word."""
-        coarse = [label.split(JOINT)[0] for label in self.models[0].classes_]
+        coarse = [label.split(JOINT)[0] for label in self.model.classes_]
         tags = sorted(set(coarse))
         belongs = np.array([[one == tag for tag in tags] for one in coarse], dtype=float)
-        chances = [model.predict_proba(tokens) for model in self.models]
         return [
-            [tags[best] for best in (sum(rows) @ belongs).argmax(axis=1)]
-            for rows in zip(*chances, strict=True)
+            [tags[best] for best in (rows @ belongs).argmax(axis=1)]
+            for rows in self.model.predict_proba(tokens)
         ]
 
     def _labels(self, part: Treebank) -> list[list[str]]:
