@@ -17,4 +17,4 @@ def test_steps_stand_side_by_side_and_the_last_one_is_repeated_where_some_are_la
 
 @pytest.mark.parametrize(("steps", "expected"), [(7, 1), (24, 1), (63, 1), (64, 2), (427, 13)])
 def test_a_series_is_read_in_about_as_many_inputs_however_long_it_is(steps, expected):
-    assert steps_an_input([np.zeros((steps, 1))]) == expected
+    assert steps_an_input([np.zeros((steps, 1))], 32) == expected
