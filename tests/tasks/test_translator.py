@@ -11,6 +11,7 @@ import rnnkit
 from rnnkit import Translator
 from rnnkit.errors import InputError, MissingDependencyError, OptionError
 from rnnkit.learn import Callback
+from rnnkit.tasks.agreement import most_agreed
 
 WORDS = {"one": "하나", "two": "둘", "three": "셋", "four": "넷"}
 X = [f"{a} {b}" for a in WORDS for b in WORDS]
@@ -28,6 +29,14 @@ def subwords():
     levels = {"source_level": "subword", "target_level": "subword", "subwords": 300}
     sizes = {"hidden_size": 48, "embedding_size": 48, "lr": 0.01, "label_smoothing": 0}
     return translator(**levels, **sizes, max_epochs=25).fit(X * 3, Y * 3)
+
+
+def test_of_many_draws_the_translation_most_like_the_others_is_given(subwords):
+    seven = subwords.sample(X[:1] * 7, temperature=4.0, random_state=3)
+    texts = [one.text for one in seven]
+    assert len(set(texts)) > 1
+    (found,) = subwords.consensus(X[:1], draws=7, temperature=4.0, random_state=3)
+    assert found == seven[most_agreed(texts)]
 
 
 # -- levels -------------------------------------------------------------------------------------
