@@ -33,7 +33,7 @@ MULTI30K = {
     "lr": 2e-3,
 }
 
-# Half as many pairs as Multi30k: a smaller vocabulary, smaller batches, more dropout and more epochs.
+# Half as many pairs as Multi30k: fewer subwords, smaller batches, more dropout and more epochs.
 ENGLISH_KOREAN = {
     **SUBWORDS,
     "subwords": 2000,
