@@ -42,7 +42,7 @@ ENGLISH_KOREAN = {
     "dropout": 0.4,
     "ema_decay": 0.999,
     "batch_size": 32,
-    "max_epochs": 32,
+    "max_epochs": 24,
     "lr": 2e-3,
 }
 # Most of what it has to say is new to it, and what many draws agree on is then better than what is
