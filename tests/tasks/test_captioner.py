@@ -80,8 +80,9 @@ def test_of_many_samples_the_one_most_like_the_others_is_given(fitted):
         assert 0 < found.probability <= 1
     two = fitted.consensus(IMAGES[:2], draws=4, temperature=0.01)
     assert ["red" in two[0].text or "빨" in two[0].text, "green" in two[1].text] == [True, True]
-    with pytest.raises(OptionError, match="draws=0"):
-        fitted.consensus(IMAGES, draws=0)
+    for draws in (0, 2.5):
+        with pytest.raises(OptionError, match=f"draws={draws}, but .* whole number"):
+            fitted.consensus(IMAGES, draws=draws)
 
 
 def test_the_decoders_looks_lie_over_the_image(fitted):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 
 import torch
 from torch import nn
 
 from rnnkit.errors import OptionError
 
-__all__ = ["WeightAverage"]
+__all__ = ["WeightAverage", "check_decay"]
 
 
 class WeightAverage:
@@ -40,11 +41,7 @@ class WeightAverage:
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        if not 0 < decay < 1:
-            raise OptionError(
-                f"ema_decay={decay}, but it lies between 0 and 1, such as 0.999, which averages "
-                f"over about the last 1,000 steps. None does not average."
-            )
+        check_decay(decay)
         self.decay, self.steps = decay, 0
         self._weights = [weight for weight in module.parameters() if weight.requires_grad]
         self._means = [weight.detach().clone() for weight in self._weights]
@@ -78,3 +75,12 @@ class WeightAverage:
             own = weight.clone()
             weight.copy_(mean)
             mean.copy_(own)
+
+
+def check_decay(decay: float) -> None:
+    """Raise OptionError unless it is one that `WeightAverage` can use."""
+    if not isinstance(decay, Real) or not 0 < decay < 1:
+        raise OptionError(
+            f"ema_decay={decay!r}, but it lies between 0 and 1, such as 0.999, which averages over "
+            f"about the last 1,000 steps. None does not average."
+        )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import InputError, OptionError, TrainingError, check_option
-from rnnkit.learn.averaging import WeightAverage
+from rnnkit.learn.averaging import WeightAverage, check_decay
 from rnnkit.learn.blame import find_not_finite
 from rnnkit.learn.callbacks import Callback, StepInfo
 from rnnkit.learn.clipping import clip_gradients
@@ -137,6 +137,8 @@ class Trainer:
         check_option("schedule", schedule, SCHEDULES)
         check_option("mode", mode, ["min", "max"])
         _check_ranges(warmup, max_epochs, patience, clip_norm=clip_norm, clip_value=clip_value)
+        if ema_decay is not None:
+            check_decay(ema_decay)
         self.module, self.loss = module, loss
         self.optimizer = build_optimizer(
             module, optimizer, lr=lr, weight_decay=weight_decay, momentum=momentum

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,8 +151,8 @@ class SpeakingEstimator(SequenceEstimator):
         random_state: int | None,
     ) -> list[Spoken]:
         """For each input, of so many random sentences the one that the others agree with most."""
-        if draws < 1:
-            raise OptionError(f"draws={draws}, but of each at least one sentence must be drawn.")
+        if not isinstance(draws, Integral) or draws < 1:
+            raise OptionError(f"draws={draws!r}, but it must be a whole number above 0.")
         inputs = [one for one in self._inputs(X) for _ in range(draws)]
         drawn = self._drawn(inputs, temperature, top_k, top_p, random_state)
         several = [drawn[start : start + draws] for start in range(0, len(drawn), draws)]
