@@ -45,8 +45,8 @@ ENGLISH_KOREAN = {
     "max_epochs": 24,
     "lr": 2e-3,
 }
-# Most of what it has to say is new to it, and what many draws agree on is then better than what is
-# most probable.
+# Most of what it has to say is new to it: what many draws agree on may be better than what is most
+# probable, which stands beside it.
 ENGLISH_KOREAN_CONSENSUS = {"draws": 32, "temperature": 0.7}
 
 HELD_OUT = 0.05  # of the English sentences of Tatoeba, each with all of its translations
