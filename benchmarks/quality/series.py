@@ -14,12 +14,13 @@ from sklearn.metrics import (
     matthews_corrcoef,
     roc_auc_score,
 )
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.quality.result import Result, corpora
+from benchmarks.quality.together import mean_chances, said_together
 from rnnkit import SequenceClassifier
 from rnnkit.data import read_series, read_ts
 
@@ -85,13 +86,15 @@ def series(seed: int) -> Result:
     metrics, contrast, nearest = {}, {}, {}
     for name in ARCHIVE:
         train, test = (read_ts(folder / f"{name}_{part}.ts.gz") for part in ("TRAIN", "TEST"))
-        on_folds = {
-            inputs: _accuracy_on_folds(*_read_in(inputs, train), seed) for inputs in ARCHIVE_INPUTS
-        }
-        best = max(on_folds, key=on_folds.__getitem__)
-        known, asked = _read_in(best, train, test)
+        best = _best_inputs(train, seed)
+        steps = steps_an_input(train.series, best)
+        known, asked = (side_by_side(part.series, steps) for part in (train, test))
         for cell, figures in ((ARCHIVE_SETTINGS["cell"], metrics), ("none", contrast)):
-            said = _said_together({**ARCHIVE_SETTINGS, "cell": cell}, seed, known, asked[0])
+            models = [
+                _reader(seed + place, cell=cell).fit(known, train.labels)
+                for place in range(ARCHIVE_MODELS)
+            ]
+            said = said_together(models, asked)
             figures[name] = 100 * float(accuracy_score(test.labels, said))
         metrics[f"{name} inputs"] = best
         nearest[name] = 100 * nearest_neighbor(train, test)
@@ -108,22 +111,24 @@ def series(seed: int) -> Result:
     )
 
 
-def _read_in(inputs: int, *parts: Any) -> list[tuple[list[np.ndarray], list[Any]]]:
-    """Series and labels of each part; the first one's median says how many steps go together."""
-    steps = steps_an_input(parts[0].series, inputs)
-    return [(side_by_side(part.series, steps), part.labels) for part in parts]
-
-
-def _accuracy_on_folds(known: tuple[list[np.ndarray], list[Any]], seed: int) -> float:
-    """Of one model, on series that are not in what it learnt from."""
-    series, labels = known[0], np.array(known[1])
-    right = 0
+def _best_inputs(train: Any, seed: int) -> int:
+    """In about how many inputs a series is best read, by one model on folds of what is known."""
     folds = StratifiedKFold(ARCHIVE_FOLDS, shuffle=True, random_state=seed)
-    for train, rest in folds.split(series, labels):
-        model = SequenceClassifier(**ARCHIVE_SETTINGS, random_state=seed)
-        model.fit([series[i] for i in train], labels[train])
-        right += int((model.predict([series[i] for i in rest]) == labels[rest]).sum())
-    return right / len(labels)
+    # Steps an input; a short series comes to the same by several numbers of inputs.
+    choices: dict[int, int] = {}
+    for inputs in ARCHIVE_INPUTS:
+        choices.setdefault(steps_an_input(train.series, inputs), inputs)
+
+    def accuracy(steps: int) -> float:
+        known = side_by_side(train.series, steps)
+        said = cross_val_predict(_reader(seed), known, np.array(train.labels), cv=folds)
+        return float(accuracy_score(train.labels, said))
+
+    return choices[max(choices, key=accuracy)]
+
+
+def _reader(seed: int, **settings: Any) -> SequenceClassifier:
+    return SequenceClassifier(**{**ARCHIVE_SETTINGS, **settings, "random_state": seed})
 
 
 def steps_an_input(series: Sequence[np.ndarray], inputs: int) -> int:
@@ -137,17 +142,6 @@ def side_by_side(series: Iterable[np.ndarray], steps: int) -> list[np.ndarray]:
         np.pad(one, ((0, -len(one) % steps), (0, 0)), mode="edge").reshape(-1, steps * one.shape[1])
         for one in series
     ]
-
-
-def _said_together(settings: dict[str, Any], seed: int, known: Any, asked: Any) -> np.ndarray:
-    """The most probable classes by the mean of ARCHIVE_MODELS models, each with its own seed."""
-    models = [
-        SequenceClassifier(**{**settings, "random_state": seed + place}).fit(*known)
-        for place in range(ARCHIVE_MODELS)
-    ]
-    chances = np.mean([model.predict_proba(asked) for model in models], axis=0)
-    said: np.ndarray = models[0].classes_[chances.argmax(axis=1)]
-    return said
 
 
 def nearest_neighbor(train: Any, test: Any) -> float:
@@ -171,14 +165,10 @@ def bankruptcy(seed: int) -> Result:
             (BANKRUPTCY_SETTINGS["cell"], metrics),
             ("none", baselines["feed-forward"]),
         ):
-            chances = np.mean(
-                [
-                    _fitted_on(train, valid, cell, seed + place).predict_proba(test[0])[:, 1]
-                    for place in range(BANKRUPTCY_SEEDS)
-                ],
-                axis=0,
-            )
-            figures |= _ranking(years, test[1], chances)
+            models = [
+                _fitted_on(train, valid, cell, seed + place) for place in range(BANKRUPTCY_SEEDS)
+            ]
+            figures |= _ranking(years, test[1], mean_chances(models, test[0])[:, 1])
         linear = _regression(train, valid)
         chances = _chances(linear, test[0])
         baselines["logistic regression"] |= _ranking(years, test[1], chances)
