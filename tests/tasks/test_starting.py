@@ -66,6 +66,19 @@ def test_tokens_begin_with_the_vectors_that_the_language_model_has_of_them(model
         assert close(ours[index], theirs[place]), word
 
 
+def test_pairs_that_the_language_model_has_not_read_say_nothing_at_first(model, path):
+    started = untrained(language_model=path, ngrams=2, buckets=50).fit(TEXTS, LABELS)
+    words, pairs = started.module_.embedding.tables
+    assert torch.all(pairs.weight.abs() < 1e-6)
+    assert close(words.weight[1], model.module_.embedding.tables[0].weight[1])
+
+
+def test_pairs_are_learnt_from_that_beginning(path):
+    started = classifier(language_model=path, ngrams=2, buckets=50).fit(TEXTS, LABELS)
+    _, pairs = started.module_.embedding.tables
+    assert pairs.weight.abs().max() > 0.01
+
+
 def test_the_layer_of_the_language_model_is_the_first_one(model, path):
     theirs = model.module_.encoder.state_dict()
     started = untrained(language_model=path, num_layers=2).fit(TEXTS, LABELS)

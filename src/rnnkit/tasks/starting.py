@@ -51,8 +51,9 @@ def learn_tokens(model: LanguageModel, vectorizer: TextVectorizer) -> TextVector
 def begin_with(model: LanguageModel, vectorizer: TextVectorizer, network: nn.Module) -> None:
     """Give a network the language model's vectors and recurrent layers.
 
-    They become its first layers, and their forward direction where it reads from both ends; what
-    else it has keeps its values.
+    They become its first layers, and their forward direction where it reads from both ends. The
+    vectors of hashed n-grams and words, which the language model has not read, begin at zero: the
+    sum of a step's vectors is at first what the layers know. What else there is keeps its values.
 
     network: with a `TokenEmbedding` for the vectorizer's ids, and a `RecurrentEncoder`.
     """
@@ -60,12 +61,16 @@ def begin_with(model: LanguageModel, vectorizer: TextVectorizer, network: nn.Mod
     known = range(vectorizer.UNKNOWN + 1, vectorizer.sizes[0])
     ours = {vectorizer.UNKNOWN: model.vectorizer_.UNKNOWN}
     ours |= {i: theirs[token] for i, token in zip(known, vectorizer.tokens(known), strict=True)}
-    table, source = (_first(nn.Embedding, one) for one in (network, model.module_))
+    table, *hashed = _parts(nn.Embedding, network)
+    source, *_ = _parts(nn.Embedding, model.module_)
     with torch.no_grad():
         table.weight[list(ours)] = source.weight[list(ours.values())]
+        for other in hashed:
+            other.weight.zero_()
     # Where the two are alike, what has a place in both has one name in both.
     layers = model.module_.encoder.state_dict()
-    _first(RecurrentEncoder, network).load_state_dict(layers, strict=False)
+    encoder, *_ = _parts(RecurrentEncoder, network)
+    encoder.load_state_dict(layers, strict=False)
 
 
 def _check_alike(path: str | Path, model: LanguageModel, estimator: Any) -> None:
@@ -92,6 +97,6 @@ def _check_alike(path: str | Path, model: LanguageModel, estimator: Any) -> None
         )
 
 
-def _first(kind: type[M], network: nn.Module) -> M:
-    """The first part of a network that is of this kind."""
-    return next(part for part in network.modules() if isinstance(part, kind))
+def _parts(kind: type[M], network: nn.Module) -> list[M]:
+    """The parts of a network that are of this kind, in order."""
+    return [part for part in network.modules() if isinstance(part, kind)]
