@@ -79,10 +79,12 @@ def test_native_equals_the_reference_in_float64_for_any_sizes(
         given, expected = given[: len(results)], expected[: len(results)]
         assert_relatively_close(given, expected, TOLERANCE[dtype])
         return
-    # The weights' gradients as one: a bias of one unit is a sum that may come out near nothing.
-    whole = len(expected) - len(problem.parameters)
+    # Gradients of what is read as one, and of the weights as one: that of a bias or first state of
+    # one unit is a sum that may come out near nothing.
+    read, weights = len(results), len(expected) - len(problem.parameters)
     for tensors in (given, expected):
-        tensors[whole:] = [torch.cat([grad.flatten() for grad in tensors[whole:]])]
+        for part in (slice(weights, None), slice(read, weights)):
+            tensors[part] = [torch.cat([grad.flatten() for grad in tensors[part]])]
     assert_relatively_close(given, expected, TOLERANCE[dtype])
 
 
