@@ -10,15 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.parallel import Parallel, delayed
 
 from benchmarks.quality.result import Result, corpora
-from benchmarks.quality.together import mean_chances
+from benchmarks.quality.together import said_together
 from rnnkit import LanguageModel, SequenceClassifier
 from rnnkit.data import read_table
 
@@ -157,19 +157,15 @@ def _classify(
         own = dict(parameters)
         ways = own.pop("ways", (1,))
         # Side by side, a core each: networks of this size gain less from a second core.
-        several = Parallel(n_jobs=len(ways))(
-            delayed(_fitted)(own, _along(train, way), valid and _along(valid, way), seed)
-            for way in ways
+        each_way = Parallel(n_jobs=len(ways))(
+            delayed(_fitted)(own, train, valid, way, seed) for way in ways
         )
+        several = [model for models in each_way for model in models]
         minutes = (time.perf_counter() - began) / 60
-        chances = [
-            mean_chances(some, _along(test, way).X) for some, way in zip(several, ways, strict=True)
-        ]
-        said = several[0][0].classes_[np.mean(chances, axis=0).argmax(axis=1)]
         figures[name] = {
-            "test accuracy": 100 * float(accuracy_score(test.y, said)),
+            "test accuracy": 100 * float(accuracy_score(test.y, said_together(several, test.X))),
             "training minutes": minutes,
-            "parameters": sum(model.num_parameters_ for some in several for model in some),
+            "parameters": sum(model[-1].num_parameters_ for model in several),
         }
     counted = make_pipeline(linear, LogisticRegression(C=3.0, max_iter=200)).fit(*train)
     figures["tf-idf logistic regression"] = {"test accuracy": 100 * counted.score(*test)}
@@ -177,27 +173,32 @@ def _classify(
 
 
 def _fitted(
-    parameters: dict[str, Any], train: Corpus, valid: Corpus | None, seed: int
-) -> list[SequenceClassifier]:
-    """Classifiers, which begin with a language model of the same texts if there is to be one."""
+    parameters: dict[str, Any], train: Corpus, valid: Corpus | None, way: int, seed: int
+) -> list[Pipeline]:
+    """Classifiers, which begin with a language model of the same texts if there is to be one.
+
+    way: each text is read from the front (1) or from the end (-1).
+    """
     own = dict(parameters)
     language, count = own.pop("language", None), own.pop("averaged", 1)
+    turn = FunctionTransformer(_along, kw_args={"way": way})
+    train, valid = (part and Corpus(turn.transform(part.X), part.y) for part in (train, valid))
     with tempfile.TemporaryDirectory() as folder:
         if language is not None:
             own["language_model"] = Path(folder) / "language.rnn"
             reader = LanguageModel(**language, random_state=seed, verbose=1)
             reader.fit([text for text in train.X if len(text)]).save(own["language_model"])
-        return [
+        models = [
             SequenceClassifier(**own, random_state=seed + place, verbose=1).fit(
                 *train, validation=valid
             )
             for place in range(count)
         ]
+    return [make_pipeline(turn, model) for model in models]
 
 
-def _along(corpus: Corpus, way: int) -> Corpus:
-    """The same, each text from the front (1) or from the end (-1)."""
-    return Corpus([text[::way] for text in corpus.X], corpus.y)
+def _along(texts: Sequence[Any], way: int) -> list[Any]:
+    return [text[::way] for text in texts]
 
 
 def _corpus(path: Path, text: str) -> Corpus:

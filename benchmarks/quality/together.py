@@ -1,4 +1,4 @@
-"""What several classifiers say together, each trained with a seed of its own."""
+"""What several classifiers say together, each with a seed, or a way of reading, of its own."""
 
 from __future__ import annotations
 
