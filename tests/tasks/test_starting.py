@@ -152,6 +152,22 @@ def test_a_regressor_of_texts_begins_with_it_too(model, path):
     assert "bore" in regressor.vectorizer_.tokenizer.word_index
 
 
+def test_texts_are_read_as_the_language_model_read_them(tmp_path):
+    texts = ["Good, good!\tcafe\u0301", "it was\xa0Bad"] * 8
+    language = language_model(normalize="NFC", max_epochs=1).fit(texts)
+    language.save(tmp_path / "language.rnn")
+    started = untrained(language_model=tmp_path / "language.rnn").fit(texts, [1, 0] * 8)
+    theirs, ours = language.vectorizer_, started.vectorizer_
+    for text in [*texts[:2], "Good, Terrible"]:
+        read = [theirs.tokens[index] for index in theirs.transform([text])[0][:-1]]
+        assert ours.tokens(ours.transform([text])[0][:, 0]) == [
+            "<oov>" if token == "<unk>" else token for token in read
+        ]
+    started.save(tmp_path / "classifier.rnn")
+    loaded = rnnkit.load(tmp_path / "classifier.rnn")
+    assert (loaded.predict_proba(texts) == started.predict_proba(texts)).all()
+
+
 @pytest.mark.parametrize("level", ["char", "jamo"])
 def test_characters_and_jamo_are_taken_over(level, tmp_path):
     language = language_model(level=level, max_epochs=1).fit(["참 좋다", "너무 나쁘다"] * 8)

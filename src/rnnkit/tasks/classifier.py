@@ -56,8 +56,9 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
         dropped; chance that a word seen once is read as unknown.
     language_model : the file of a `LanguageModel` of the same level, cell and sizes, which has read
         texts of the same sort without labels, or these very ones (Dai & Le 2015). Training begins
-        with its vectors and recurrent layers; the vocabulary is the language model's, `min_count`
-        does not count. The saved model does not need the file again.
+        with its vectors and recurrent layers; texts are read as the language model reads them, with
+        its vocabulary: `lower`, `normalize` and `min_count` do not count. The saved model does not
+        need the file again.
     init, forget_bias : initial values of the recurrent layers, "orthogonal", "torch", "chrono"
         (gates that remember for up to as long as the longest training sequence), or "identity"
         (for cell="rnn-relu"); see `initialize_`.

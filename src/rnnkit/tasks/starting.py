@@ -21,6 +21,10 @@ __all__ = ["begin_with", "learn_tokens", "read_language_model"]
 
 M = TypeVar("M", bound=nn.Module)
 
+# All at which `str.split`, and with it a language model of words, ends a word: the last one is the
+# ideographic space.
+WHITE_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+
 ALIKE = ("level", "cell", "embedding_size", "hidden_size")
 
 
@@ -42,10 +46,16 @@ def read_language_model(path: str | Path, estimator: Any) -> LanguageModel:
 
 
 def learn_tokens(model: LanguageModel, vectorizer: TextVectorizer) -> TextVectorizer:
-    """Give a vectorizer the language model's vocabulary."""
-    tokens = model.vectorizer_.tokens
-    rare = [tokens[index] for index in model.vectorizer_.rare()]
-    return vectorizer.learn(tokens[len(model.vectorizer_.MARKS) :], rare)
+    """Give a vectorizer the language model's vocabulary, and its way of reading texts.
+
+    The two must agree on where a word ends and how it is spelled: what the language model knows as
+    "Good," is no token of a vectorizer that filters and lowers.
+    """
+    theirs, tokenizer = model.vectorizer_, vectorizer.tokenizer
+    tokenizer.lower, tokenizer.normalize = theirs.lower, theirs.normalize
+    tokenizer.filters = WHITE_SPACE
+    rare = [theirs.tokens[index] for index in theirs.rare()]
+    return vectorizer.learn(theirs.tokens[len(theirs.MARKS) :], rare)
 
 
 def begin_with(model: LanguageModel, vectorizer: TextVectorizer, network: nn.Module) -> None:
