@@ -97,16 +97,19 @@ IMDB_STARTED = {
 }
 
 # Words and their spelling, hashed: a sixth of the words were seen fewer than five times, or never.
-SST2 = {
-    "level": "char",
-    "whole_words": True,
-    "ngrams": 5,
-    "buckets": 2**17,
-    "dropout": 0.5,
-    "ema_decay": 0.998,
-    "max_epochs": 5,
-    "averaged": 5,
-}
+SST2 = [
+    {
+        "level": "char",
+        "whole_words": True,
+        "ngrams": 5,
+        "buckets": 2**17,
+        "dropout": 0.5,
+        "ema_decay": 0.998,
+        "max_epochs": 5,
+        "seed": place,
+    }
+    for place in range(5)
+]
 
 # A word, or one mark: what is loud in a review has its own place in it.
 TOKEN = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
@@ -145,7 +148,7 @@ def classify_sst2(seed: int) -> Result:
     folder = corpora() / "sentiment" / "sst2"
     train, valid, test = (_sentences(folder / f"{part}.tsv") for part in ("train", "dev", "test"))
     linear = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", sublinear_tf=True)
-    return _classify({"rnnkit": [SST2]}, train, test, linear, seed, valid=valid)
+    return _classify({"rnnkit": SST2}, train, test, linear, seed, valid=valid)
 
 
 def _classify(
@@ -161,8 +164,8 @@ def _classify(
     logistic regression on what `linear` makes of the texts.
 
     models: by name, the parameters of the classifiers of whose answers the mean is taken. Beside
-        those of the estimator: "averaged", so many of it, each with its own seed; "language", the
-        parameters of the language model that it starts with; and those of `Reading`.
+        those of the estimator: "seed", added to that of the benchmark; "language", the parameters
+        of the language model that it starts with; and those of `Reading`.
     """
     first = next(iter(models))
     # Without recurrent layers there are none to start with.
@@ -171,10 +174,9 @@ def _classify(
     for name, members in {**models, "feed-forward": contrast}.items():
         began = time.perf_counter()
         # Side by side, a core each: networks of this size gain less from a second core.
-        fitted = Parallel(n_jobs=min(len(members), cpu_count()))(
+        several = Parallel(n_jobs=min(len(members), cpu_count()))(
             delayed(_fitted)(own, train, valid, seed) for own in members
         )
-        several = [model for each in fitted for model in each]
         minutes = (time.perf_counter() - began) / 60
         figures[name] = {
             "test accuracy": 100 * float(accuracy_score(test.y, said_together(several, test.X))),
@@ -186,12 +188,10 @@ def _classify(
     return Result(figures.pop(first), figures, {**models, "random_state": seed})
 
 
-def _fitted(
-    parameters: dict[str, Any], train: Corpus, valid: Corpus | None, seed: int
-) -> list[Pipeline]:
-    """Classifiers, which begin with a language model of the same texts if there is to be one."""
+def _fitted(parameters: dict[str, Any], train: Corpus, valid: Corpus | None, seed: int) -> Pipeline:
+    """A classifier, which begins with a language model of the same texts if there is to be one."""
     own = dict(parameters)
-    language, count = own.pop("language", None), own.pop("averaged", 1)
+    language, seed = own.pop("language", None), seed + own.pop("seed", 0)
     reading = Reading(own.pop("way", 1), own.pop("subwords", None)).fit(train.X)
     train, valid = (part and Corpus(reading.transform(part.X), part.y) for part in (train, valid))
     with tempfile.TemporaryDirectory() as folder:
@@ -199,13 +199,8 @@ def _fitted(
             own["language_model"] = Path(folder) / "language.rnn"
             reader = LanguageModel(**language, random_state=seed, verbose=1)
             reader.fit([text for text in train.X if len(text)]).save(own["language_model"])
-        models = [
-            SequenceClassifier(**own, random_state=seed + place, verbose=1).fit(
-                *train, validation=valid
-            )
-            for place in range(count)
-        ]
-    return [make_pipeline(reading, model) for model in models]
+        model = SequenceClassifier(**own, random_state=seed, verbose=1)
+        return make_pipeline(reading, model.fit(*train, validation=valid))
 
 
 class Reading(TransformerMixin, BaseEstimator):  # type: ignore[misc]

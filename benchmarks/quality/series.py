@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -92,17 +93,15 @@ def series(seed: int) -> Result:
     metrics, contrast, nearest, chosen = {}, {}, {}, {}
     for name in ARCHIVE:
         train, test = (read_ts(folder / f"{name}_{part}.ts.gz") for part in ("TRAIN", "TEST"))
-        best = _best_on_folds(train, seed)
+        steps, copies = _best_on_folds(train, seed)
         for cell, figures in ((ARCHIVE_SETTINGS["cell"], metrics), ("none", contrast)):
             models = [
-                ArchiveReader(best.steps, best.copies, cell, seed + place).fit(
-                    train.series, train.labels
-                )
+                ArchiveReader(steps, copies, cell, seed + place).fit(train.series, train.labels)
                 for place in range(ARCHIVE_MODELS)
             ]
             said = said_together(models, test.series)
             figures[name] = 100 * float(accuracy_score(test.labels, said))
-        chosen[name] = {"steps an input": best.steps, "copies": best.copies}
+        chosen[name] = {"steps an input": steps, "copies": copies}
         nearest[name] = 100 * nearest_neighbor(train, test)
     return Result(
         metrics,
@@ -157,23 +156,24 @@ class ArchiveReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.model_.predict(side_by_side(X, self.steps))
 
 
-def _best_on_folds(train: Any, seed: int) -> ArchiveReader:
-    """How the series of a set are best read, by one model on folds of what is known."""
+def _best_on_folds(train: Any, seed: int) -> tuple[int, str]:
+    """In how many steps an input and with which copies the series of a set are best learnt from, by
+    one model on folds of what is known.
+    """
     folds = RepeatedStratifiedKFold(
         n_splits=ARCHIVE_FOLDS, n_repeats=ARCHIVE_ROUNDS, random_state=seed
     )
 
-    def accuracy(reader: ArchiveReader) -> float:
+    @cache
+    def accuracy(steps: int, copies: str) -> float:
+        reader = ArchiveReader(steps, copies, random_state=seed)
         scores = cross_val_score(reader, train.series, train.labels, cv=folds, n_jobs=-1)
         return float(scores.mean())
 
     # A short series comes to the same by several numbers of inputs.
-    steps = dict.fromkeys(steps_an_input(train.series, inputs) for inputs in ARCHIVE_INPUTS)
-    best = max((ArchiveReader(each, random_state=seed) for each in steps), key=accuracy)
-    return max(
-        (ArchiveReader(best.steps, copies, random_state=seed) for copies in ARCHIVE_COPIES),
-        key=accuracy,
-    )
+    choices = dict.fromkeys(steps_an_input(train.series, inputs) for inputs in ARCHIVE_INPUTS)
+    steps = max(choices, key=lambda each: accuracy(each, ARCHIVE_COPIES[0]))
+    return steps, max(ARCHIVE_COPIES, key=lambda each: accuracy(steps, each))
 
 
 def with_copies(
