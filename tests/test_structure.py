@@ -16,6 +16,7 @@ ALLOWED = {
     "archive": {"errors"},
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
+    "options": FOUNDATION | {"vectorize"},
     "batch": FOUNDATION,
     "kernels": FOUNDATION,
     "decode": FOUNDATION,
@@ -26,6 +27,7 @@ ALLOWED = {
     "diagnose": FOUNDATION | {"bptt", "cells"},
     "tasks": FOUNDATION
     | {
+        "options",
         "data",
         "vectorize",
         "batch",
