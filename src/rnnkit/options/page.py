@@ -17,7 +17,7 @@ __all__ = ["page", "parameters"]
 HEAD = """\
 # Options of the estimators
 
-Every option of every estimator: its name and default, what it means, and what it may be. From Python
+Every option of every estimator: its name and default, what it means, what it may be. From Python
 it is a keyword of the constructor; on the command line it is an option of `rnnkit train`, or
 `--set NAME=VALUE`. This page is written by `python -m rnnkit.options.page`.
 """
