@@ -29,17 +29,17 @@ class TokenEmbedding(nn.Module):
     (Bojanowski et al. 2017, equation 1).
 
     sizes: the number of indices of each column.
-    rare: indices of column 0 that training saw once. In training each is read as unknown with
-        probability `rare_dropout`, so that the vector of the unknown token learns what unknown
-        tokens are like.
+    rare_dropout: in training, the probability that a rare token (see `set_rare`) is read as
+        unknown, so that the vector of the unknown token learns what unknown tokens are like.
     """
+
+    is_rare: Tensor
 
     def __init__(
         self,
         sizes: Sequence[int],
         embedding_size: int,
         *,
-        rare: Sequence[int] = (),
         rare_dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -51,9 +51,12 @@ class TokenEmbedding(nn.Module):
         )
         for table in self.tables:
             nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
-        is_rare = torch.zeros(sizes[0], dtype=torch.bool)
-        is_rare[list(rare)] = True
-        self.register_buffer("is_rare", is_rare, persistent=False)
+        self.register_buffer("is_rare", torch.zeros(sizes[0], dtype=torch.bool), persistent=False)
+
+    def set_rare(self, indices: Sequence[int]) -> None:
+        """Say which indices of column 0 training saw once."""
+        self.is_rare.zero_()
+        self.is_rare[list(indices)] = True
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids: (..., C) int64 -> (..., embedding_size)."""
@@ -73,8 +76,7 @@ class TokenEmbedding(nn.Module):
         if not self.training or self.rare_dropout == 0.0:
             return tokens
         forget = torch.rand(tokens.shape, device=tokens.device) < self.rare_dropout
-        rare: Tensor = self.is_rare  # type: ignore[assignment]
-        return torch.where(rare[tokens] & forget, UNKNOWN, tokens)
+        return torch.where(self.is_rare[tokens] & forget, UNKNOWN, tokens)
 
 
 class CharacterEmbedding(nn.Module):

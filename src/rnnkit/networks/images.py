@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,10 @@ from torch.nn import functional as F
 from rnnkit.cells import Linear
 from rnnkit.errors import ShapeError
 from rnnkit.packed import Packed
+from rnnkit.plans import conv_grid
 
 __all__ = ["Augment", "ConvEncoder", "FrameEmbedding", "GivenEncoder"]
 
-# A grid of features is halved down to this many places a side, or fewer.
-GRID = 7
 SMALLEST_WIDTH = 16
 
 # Frames that are encoded together where no graph is made.
@@ -57,12 +56,10 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, channels: int, image_size: int, output_size: int) -> None:
         super().__init__()
-        blocks, side = 0, image_size
-        while side > GRID or not blocks:
-            blocks, side = blocks + 1, (side + 1) // 2
+        blocks, self.grid = conv_grid(image_size)
         smallest = min(SMALLEST_WIDTH, output_size)
         widths = [max(smallest, output_size >> i) for i in range(blocks - 1, -1, -1)]
-        self.output_size, self.grid = output_size, (side, side)
+        self.output_size = output_size
         self.blocks = nn.Sequential(
             *(ConvBlock(c, w) for c, w in zip([channels, *widths], widths, strict=False))
         )
@@ -168,28 +165,35 @@ class FrameEmbedding(nn.Module):
     are kept apart, since it matters where in the picture something is; a mean over them would not
     tell. norm: layer normalization (Ba et al. 2016), as given encoders have features of any scale.
 
-    scale: what brings frames to numbers around 0, such as `ImageVectorizer.scaled`: they come as
-    bytes, which are a quarter of that. Where no graph is made, some frames are encoded at a time,
-    so that long videos need little memory.
+    mean, deviation: of each channel, C numbers, or one for all: frames become (x - mean) /
+    deviation. They come as bytes, which are a quarter of that, and a byte of 255 is 1. Where no
+    graph is made, some frames are encoded at a time, so that long videos need little memory.
 
     >>> from rnnkit.packed import Packed
     >>> video = torch.zeros(5, 1, 8, 8, dtype=torch.uint8)
-    >>> embedding = FrameEmbedding(ConvEncoder(1, 8, 16), 12, scale=lambda x: x / 255.0)
+    >>> embedding = FrameEmbedding(ConvEncoder(1, 8, 16), 12)
     >>> embedding(Packed.from_sequences([video])).data.shape
     torch.Size([5, 12])
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
         encoder: ConvEncoder | GivenEncoder,
         embedding_size: int,
         *,
-        scale: Callable[[Tensor], Tensor],
+        mean: Sequence[float] = (0.0,),
+        deviation: Sequence[float] = (1.0,),
         augment: Augment | None = None,
     ) -> None:
         super().__init__()
         self.embedding_size = embedding_size
-        self.encoder, self.augment, self.scale = encoder, augment, scale
+        self.encoder, self.augment = encoder, augment
+        for name, numbers in (("mean", mean), ("deviation", deviation)):
+            column = torch.tensor(numbers, dtype=torch.float32)[:, None, None]
+            self.register_buffer(name, column, persistent=False)
         features = encoder.output_size * math.prod(encoder.grid)
         self.norm, self.project = nn.LayerNorm(features), Linear(features, embedding_size)
 
@@ -202,12 +206,16 @@ class FrameEmbedding(nn.Module):
         return frames.with_data(torch.cat([self._vectors(*piece) for piece in pieces]))
 
     def _vectors(self, frames: Tensor, videos: Tensor) -> Tensor:
-        images = self.scale(frames)
+        images = self._scaled(frames)
         if self.augment is not None:
             images = self.augment(images, videos)
         places: Tensor = self.encoder(images)
         features = self.norm(places.flatten(1))  # (N, M, h, w) -> (N, M h w)
         return torch.relu(self.project(features))
+
+    def _scaled(self, frames: Tensor) -> Tensor:
+        units = frames.float() / 255 if frames.dtype == torch.uint8 else frames
+        return (units - self.mean) / self.deviation
 
 
 def _groups(width: int) -> int:

@@ -84,6 +84,11 @@ class SeriesVectorizer:
         return len(self._fitted[0]) + int(self.masked.sum())
 
     @property
+    def means(self) -> np.ndarray:
+        """(F,) the mean of each feature."""
+        return self._fitted[0]
+
+    @property
     def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
         if self.mean is None or self.deviation is None:
             raise InputError("this SeriesVectorizer is not fitted: call fit first.")

@@ -1,0 +1,131 @@
+"""What is read and said step by step: series, and numbers for each of their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.reading import as_many, required
+from rnnkit.codecs.regressor import NEEDS_Y, RegressorCodec, TargetScale
+from rnnkit.errors import InputError
+from rnnkit.options import RegressorOptions
+from rnnkit.vectorize import SeriesVectorizer, carried_forward, used_steps
+
+__all__ = ["ForecasterCodec"]
+
+
+class ForecasterCodec(RegressorCodec):
+    """Series (T, F) to rows of numbers, and (T, K) targets: given ones, or the next values.
+
+    forecasts: whether the targets are the series' own next values. differences: whether the
+    network then says by how much the next value differs from this one.
+    """
+
+    vectorizer: SeriesVectorizer
+    differences: bool
+
+    @classmethod
+    def begin(
+        cls, options: RegressorOptions, X: object, y: Any, *, classes: object = None
+    ) -> tuple[Self, Examples[Any, Any]]:
+        """See `Codec.begin`. y: None to forecast."""
+        codec, sequences = cls.of(options, X)
+        if codec.kind != "series":
+            raise InputError(f"output='step' reads series of numbers, but X holds {codec.kind}.")
+        codec.forecasts = y is None
+        codec.differences = codec.forecasts and options.differences
+        examples = codec._examples(sequences, y)
+        codec.flat = np.ndim(sequences[0]) == 1 if y is None else np.ndim(y[0]) == 1
+        return codec, examples
+
+    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+        """See `Codec.read`. Without y nothing is shifted: every step is to be answered."""
+        sequences = self.sequences(X)
+        if y is None:
+            return Examples([_used(_columns(one)) for one in sequences])
+        return self._examples(sequences, y)
+
+    def read_targets(self, X: object, y: object) -> Examples[Any, Any]:
+        """Series and what is to be learnt of them: y, or of a forecast X itself."""
+        if y is None and not self.forecasts:
+            required(y, "SequenceRegressor", NEEDS_Y)
+        return self._examples(self.sequences(X), y)
+
+    def _examples(self, sequences: Sequence[Any], y: Any) -> Examples[Any, Any]:
+        return self._shifted(sequences) if y is None else _aligned(sequences, y)
+
+    def _shifted(self, sequences: Sequence[Any]) -> Examples[Any, Any]:
+        """Each series without its last step, and what comes next at each of the others."""
+        series = [_used(_columns(one)) for one in sequences]
+        for place, one in enumerate(series):
+            if len(one) < 2:
+                raise InputError(
+                    f"X[{place}] has {len(one)} step(s) with a value, but a forecast is learnt "
+                    f"from two or more."
+                )
+        now = [one[:-1] for one in series]
+        if not self.differences:
+            return Examples(now, [one[1:] for one in series])
+        return Examples(now, [one[1:] - carried_forward(one)[:-1] for one in series])
+
+    def learn_targets(
+        self,
+        options: RegressorOptions,
+        examples: Examples[Any, Any],
+    ) -> None:
+        """Learn the targets' figures."""
+        self.scale = TargetScale.learnt(np.concatenate(examples.known))
+
+    def encode_targets(self, targets: Any) -> Any:
+        """(T, K) float32 of each series."""
+        return [self.scale.encode(rows) for rows in targets]
+
+    def present(self, series: np.ndarray) -> np.ndarray:
+        """What is added to what the network says: each step's value, if that is a difference."""
+        if not self.differences:
+            return np.zeros(())
+        filled = carried_forward(series)
+        return np.where(np.isnan(filled), self.vectorizer.means, filled)
+
+    def to_json(self) -> Json:
+        """Plain values."""
+        return {**super().to_json(), "differences": self.differences}
+
+    @classmethod
+    def from_json(cls, data: Json, given: Given) -> Self:
+        """What `to_json` wrote."""
+        codec = super().from_json(data, given)
+        codec.forecasts, codec.differences = data["forecasts"], data["differences"]
+        return codec
+
+
+def _columns(rows: Any) -> np.ndarray:
+    """(T,) or (T, K) as (T, K)."""
+    try:
+        array = np.asarray(rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a series is not made of numbers: {error}.") from None
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _used(series: np.ndarray) -> np.ndarray:
+    """Without the steps at either end that are padding."""
+    return series[used_steps(series)]
+
+
+def _aligned(sequences: Sequence[Any], y: Any) -> Examples[Any, Any]:
+    """Series and their targets, without the steps that are padding."""
+    as_many(sequences, y)
+    series, targets = [_columns(one) for one in sequences], [_columns(one) for one in y]
+    for place, (one, rows) in enumerate(zip(series, targets, strict=True)):
+        if len(one) != len(rows):
+            raise InputError(
+                f"X[{place}] has {len(one)} steps but y[{place}] has {len(rows)} numbers; each "
+                f"step needs one."
+            )
+    used = [used_steps(one) for one in series]
+    trimmed = [one[steps] for one, steps in zip(series, used, strict=True)]
+    return Examples(trimmed, [rows[steps] for rows, steps in zip(targets, used, strict=True)])

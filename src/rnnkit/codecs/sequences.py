@@ -1,0 +1,126 @@
+"""Texts, series or ids to rows of numbers: what classifiers and regressors read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sequences
+from rnnkit.codecs.reading import read_like, read_sequences
+from rnnkit.options import ClassifierOptions, RegressorOptions
+from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, SubwordVectorizer, TextVectorizer
+
+__all__ = ["SequenceCodec", "SequenceOptions", "Vectorizer", "token_labels"]
+
+Vectorizer = TextVectorizer | SeriesVectorizer | IdVectorizer
+SequenceOptions = ClassifierOptions | RegressorOptions
+T = TypeVar("T")
+
+
+class SequenceCodec(Codec[Any, T]):
+    """Base of codecs that read sequences of one kind, and that learn targets of their own.
+
+    vectorizer: what makes numbers of them. longest: steps of the longest series of training.
+    """
+
+    callables: ClassVar[tuple[str, ...]] = ("analyzer",)
+
+    def __init__(self, kind: str, vectorizer: Vectorizer, longest: int | None = None) -> None:
+        self.kind, self.vectorizer, self.longest = kind, vectorizer, longest
+
+    @classmethod
+    def of(cls, options: SequenceOptions, X: object) -> tuple[Self, list[Any]]:
+        """A codec for sequences of the kind of these, and the sequences."""
+        kind, sequences = read_sequences(X, options.inputs)
+        kind = "text" if kind == "tokens" else kind
+        return cls(kind, _vectorizer(options, kind)), sequences
+
+    def sequences(self, X: object) -> list[Any]:
+        """Sequences of the same kind."""
+        return read_like(X, self.kind)[1]
+
+    def learn(self, options: Any, examples: Examples[Any, T]) -> None:
+        """Learn the vocabulary or scale, and what the targets ask for."""
+        self.vectorizer.fit(examples.inputs)
+        self.learn_beside(options, examples)
+
+    def learn_beside(self, options: Any, examples: Examples[Any, T]) -> None:
+        """Learn all but the vectorizer: how long series are, and what targets are like."""
+        if self.kind == "series":
+            self.longest = int(self.encode(examples.inputs).lengths.max())
+        self.learn_targets(options, examples)
+
+    @abstractmethod
+    def learn_targets(self, options: Any, examples: Examples[Any, T]) -> None:
+        """Learn what targets are like."""
+
+    @abstractmethod
+    def encode_targets(self, targets: T) -> Any:
+        """Targets as numbers."""
+
+    def encode(self, inputs: list[Any]) -> Sequences:
+        """(T, C) ids or (T, F) numbers of each."""
+        return Sequences(self.vectorizer.transform(inputs))
+
+    def rare(self) -> list[int]:
+        """See `Codec.rare`."""
+        return [] if isinstance(self.vectorizer, SeriesVectorizer) else list(self.vectorizer.rare())
+
+    def step_labels(self, one: Any) -> list[str]:
+        """The tokens as the vocabulary has them, ids, or the numbers of a series' steps."""
+        return token_labels(self.vectorizer, one)
+
+    def to_json(self) -> Json:
+        """Plain values."""
+        vectorizer = self.vectorizer.get_config()
+        return {"kind": self.kind, "vectorizer": vectorizer, "window": self.longest}
+
+    @classmethod
+    def from_json(cls, data: Json, given: Given) -> Self:
+        """What `to_json` wrote."""
+        kind, config = data["kind"], data["vectorizer"]
+        if kind == "text":
+            vectorizer: Vectorizer = TextVectorizer.from_config(
+                config, analyzer=given.get("analyzer")
+            )
+        else:
+            vectorizer = _NUMBERS[kind].from_config(config)
+        return cls(kind, vectorizer, data["window"])
+
+
+_NUMBERS: dict[str, type[SeriesVectorizer] | type[IdVectorizer]] = {
+    "series": SeriesVectorizer,
+    "ids": IdVectorizer,
+}
+
+
+def _vectorizer(options: SequenceOptions, kind: str) -> Vectorizer:
+    if kind == "series":
+        return SeriesVectorizer(scale=options.scale, missing=options.missing)
+    if kind == "ids":
+        return IdVectorizer()
+    return TextVectorizer(
+        level=options.level,
+        lower=options.lower,
+        normalize=options.normalize,
+        analyzer=options.analyzer,
+        num_words=options.num_words,
+        min_count=options.min_count,
+        ngrams=options.ngrams,
+        words=options.whole_words,
+        buckets=options.buckets,
+        max_length=options.max_length,
+        truncating=options.truncating,
+    )
+
+
+def token_labels(vectorizer: Vectorizer | SubwordVectorizer, sequence: Any) -> list[str]:
+    """The tokens of a text as the vocabulary has them, ids, or the numbers of a series' steps."""
+    (row,) = vectorizer.transform([sequence])
+    if isinstance(vectorizer, TextVectorizer | SubwordVectorizer):
+        return vectorizer.tokens(row[:, 0])
+    if isinstance(vectorizer, IdVectorizer):
+        return [str(int(index)) for index in row[:, 0]]
+    return [str(step) for step in np.arange(len(row))]

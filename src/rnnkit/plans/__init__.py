@@ -1,0 +1,46 @@
+"""What a network is made of, as values: for building it, keeping it, and running it elsewhere."""
+
+from rnnkit.plans.networks import (
+    Augmentation,
+    CaptionerPlan,
+    Characters,
+    ClassifierPlan,
+    ConvolutionalEncoder,
+    Decoder,
+    Encoder,
+    FixedWindow,
+    Frames,
+    GivenEncoder,
+    LanguagePlan,
+    Pooling,
+    TaggerPlan,
+    Tokens,
+    TranslatorPlan,
+    Words,
+    conv_grid,
+    num_places,
+)
+from rnnkit.plans.plan import Plan, plan_from_json
+
+__all__ = [
+    "Augmentation",
+    "CaptionerPlan",
+    "Characters",
+    "ClassifierPlan",
+    "ConvolutionalEncoder",
+    "Decoder",
+    "Encoder",
+    "FixedWindow",
+    "Frames",
+    "GivenEncoder",
+    "LanguagePlan",
+    "Plan",
+    "Pooling",
+    "TaggerPlan",
+    "Tokens",
+    "TranslatorPlan",
+    "Words",
+    "conv_grid",
+    "num_places",
+    "plan_from_json",
+]
