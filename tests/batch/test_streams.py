@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -188,10 +186,17 @@ def test_a_state_of_another_kind_of_streams_is_refused(tmp_path):
         of_kind("array", None).load_state_dict(kept)
 
 
-def test_where_reading_stands_is_plain(tmp_path):
-    streams = of_kind("text", tmp_path / "text.txt")
+@pytest.mark.parametrize("kind", ["array", "text", "iterables"])
+def test_where_reading_stands_is_plain(kind, tmp_path):
+    streams = of_kind(kind, tmp_path / "text.txt")
     streams.read(3)
-    json.dumps(streams.state_dict(), default=torch.Tensor.tolist)
+    torch.save(streams.state_dict(), tmp_path / "state.pt")
+    # Nothing but numbers, names and tensors is read, and reading goes on from there.
+    kept = torch.load(tmp_path / "state.pt", weights_only=True)
+    again = of_kind(kind, tmp_path / "text.txt")
+    again.load_state_dict(kept)
+    for one, other in zip(read_all(again, 5), read_all(streams, 5), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_state_of_another_number_of_streams_is_refused():

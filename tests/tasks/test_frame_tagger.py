@@ -103,8 +103,10 @@ def test_long_videos_are_learnt_window_by_window():
 
 def test_a_chain_of_labels_can_be_learnt(walking):
     model = tagger(crf=True, max_epochs=10).fit(*walking)
-    assert model.module_.crf is not None
-    assert [len(row) for row in model.predict(walking[0][:3])] == [12] * 3
+    assert model.score(*walks(20, seed=1)) > 0.8
+    # A walk goes on for a while: the same label again is likelier than the other one.
+    transitions = model.module_.crf.transitions
+    assert transitions.diagonal().min() > transitions.flip(0).diagonal().max() + 0.1
 
 
 # -- labels -------------------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Model files of earlier formats, which must load and answer the same for ever.
+
+They and their answers are from tests/golden/make_models_v1.py.
+"""
+
+from __future__ import annotations
+
+import json
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnkit
+from tests.goldens import given, plain, restored
+
+FILES = sorted((Path(__file__).parent / "golden" / "models_v1").glob("*.rnn"))
+
+# Instruction sets add float32 in other orders, so that the last digits differ from machine to
+# machine; what is no float must be the same.
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def assert_same(said: Any, kept: Any, where: str) -> None:
+    assert type(said) is type(kept), where
+    if isinstance(kept, list):
+        assert len(said) == len(kept), where
+        for place, both in enumerate(zip(said, kept, strict=True)):
+            assert_same(*both, f"{where}[{place}]")
+    elif isinstance(kept, dict):
+        assert said.keys() == kept.keys(), where
+        for name in kept:
+            assert_same(said[name], kept[name], f"{where}[{name!r}]")
+    elif isinstance(kept, float):
+        np.testing.assert_allclose(said, kept, **TOLERANCE, err_msg=where)
+    else:
+        assert said == kept, where
+
+
+def test_the_golden_models_are_here():
+    assert len(FILES) == 86
+    assert {path.stem for path in FILES} == {path.stem for path in FILES[0].parent.glob("*.json")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_model_loads_and_answers_as_it_did(path):
+    golden = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    model = rnnkit.load(path, **given(path.stem))
+    assert type(model).__name__ == golden["estimator"]
+    params = model.get_params()
+    assert {name: repr(params[name]) for name in golden["parameters"]} == golden["parameters"]
+    for name, kept in golden["attributes"].items():
+        assert_same(plain(attrgetter(name)(model)), kept, name)
+    for number, call in enumerate(golden["calls"]):
+        said = getattr(model, call["call"])(*restored(call["args"]), **call["options"])
+        assert_same(plain(said), call["answer"], f"call {number}, {call['call']}")
