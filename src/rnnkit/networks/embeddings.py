@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.errors import ShapeError
+from rnnkit.networks import layers
 from rnnkit.networks.dropout import check_probability
 from rnnkit.networks.encoders import build_encoder
 from rnnkit.networks.pooling import Pooled
@@ -47,10 +49,10 @@ class TokenEmbedding(nn.Module):
         self.embedding_size = embedding_size
         self.rare_dropout = rare_dropout
         self.tables = nn.ModuleList(
-            nn.Embedding(size, embedding_size, sparse=size >= SPARSE_FROM) for size in sizes
+            layers.Embedding(size, embedding_size, sparse=size >= SPARSE_FROM) for size in sizes
         )
         for table in self.tables:
-            nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
+            nn.init.normal_(table.weight, std=0.1, generator=randomness.current())  # type: ignore[arg-type]
         is_rare = torch.zeros(sizes[0], dtype=torch.bool)
         is_rare[list(rare)] = True
         self.register_buffer("is_rare", is_rare, persistent=False)
@@ -72,7 +74,7 @@ class TokenEmbedding(nn.Module):
     def _forget_some(self, tokens: Tensor) -> Tensor:
         if not self.training or self.rare_dropout == 0.0:
             return tokens
-        forget = torch.rand(tokens.shape, device=tokens.device) < self.rare_dropout
+        forget = randomness.rand(*tokens.shape, device=tokens.device) < self.rare_dropout
         rare: Tensor = self.is_rare  # type: ignore[assignment]
         return torch.where(rare[tokens] & forget, UNKNOWN, tokens)
 
