@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -116,7 +117,6 @@ def in_segments(
         pieces = []
         for first in range(begin, end, lengths[level]):
             last = min(first + lengths[level], end)
-            again = randomness.Replay()
             output, before = checkpoint(
                 segmented,
                 first,
@@ -125,12 +125,17 @@ def in_segments(
                 level + 1,
                 use_reentrant=False,
                 preserve_rng_state=False,  # torch knows the process's generator only
-                context_fn=lambda again=again: (nullcontext(), again),
+                context_fn=partial(_contexts, randomness.Replay()),
             )
             pieces.append(Piece(first, last, output))
         return output_of(pieces, time_dim), before
 
     return segmented
+
+
+def _contexts(again: randomness.Replay) -> tuple[AbstractContextManager[None], randomness.Replay]:
+    """Of the first run, and of those that repeat it."""
+    return nullcontext(), again
 
 
 def _lengths(policy: Checkpointed, run: Run, num_steps: int, state: Any) -> tuple[int, ...]:
