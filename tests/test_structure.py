@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "nest", "packed", "archive"}
+FOUNDATION = {"errors", "nest", "packed", "archive", "randomness"}
 ALLOWED = {
     "errors": set(),
     "nest": {"errors"},
     "packed": {"errors"},
     "archive": {"errors"},
+    "randomness": set(),
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
     "options": FOUNDATION | {"vectorize"},

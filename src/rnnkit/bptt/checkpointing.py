@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from rnnkit import randomness
 from rnnkit.bptt.policies import Checkpointed, Window
 from rnnkit.bptt.states import detach
 from rnnkit.bptt.unroll import Piece, Run, output_of
@@ -35,14 +38,14 @@ def back_in_segments(
     Returns the loss, the state after the last step, and the number of segments.
     Source: Gruslys et al. 2016, section 3.1 (hidden states are kept, the rest is computed again).
     """
-    total, count, last, random_after = torch.zeros(()), 0, state, torch.get_rng_state()
+    total, count, last, random_after = torch.zeros(()), 0, state, randomness.get_state()
 
     def back(begin: int, end: int, before: Any, grads: Grads, level: int) -> Grads:
         """Go back through some steps; grads: of the state after them, and returned before them."""
         if level == len(lengths):
             return back_through(begin, end, before, grads)
         firsts = range(begin, end, lengths[level])
-        states = [(before, torch.get_rng_state())]
+        states = [(before, randomness.get_state())]
         shelf: Any = None
         with torch.no_grad():
             for place, first in enumerate(firsts[:-1]):
@@ -56,7 +59,7 @@ def back_in_segments(
         for first in reversed(firsts):
             kept, random = states.pop()
             # The same units are dropped as before.
-            torch.set_rng_state(random)
+            randomness.set_state(random)
             grads = back(first, min(first + lengths[level], end), kept, grads, level + 1)
         return grads
 
@@ -65,7 +68,7 @@ def back_in_segments(
         before = map_tensors(_leaf, before)
         output, after = run(begin, end, before)
         if end == num_steps:
-            last, random_after = detach(after), torch.get_rng_state()
+            last, random_after = detach(after), randomness.get_state()
         part = part_of(output, Window(begin, begin, end))
         del output
         reached = [
@@ -83,13 +86,13 @@ def back_in_segments(
 
     lengths = _lengths(policy, run, num_steps, state)
     back(0, num_steps, state, [], 0)
-    torch.set_rng_state(random_after)
+    randomness.set_state(random_after)
     return total, last, count
 
 
 def _random_state(before: Tensor) -> Tensor:
-    """torch's random state, in the same memory where nothing was drawn since: it takes 5 kB."""
-    now = torch.get_rng_state()
+    """The random state, in the same memory where nothing was drawn since: it takes 5 kB."""
+    now = randomness.get_state()
     return before if torch.equal(now, before) else now
 
 
@@ -115,12 +118,24 @@ def in_segments(
         for first in range(begin, end, lengths[level]):
             last = min(first + lengths[level], end)
             output, before = checkpoint(
-                segmented, first, last, before, level + 1, use_reentrant=False
+                segmented,
+                first,
+                last,
+                before,
+                level + 1,
+                use_reentrant=False,
+                preserve_rng_state=False,  # torch knows the process's generator only
+                context_fn=partial(_contexts, randomness.Replay()),
             )
             pieces.append(Piece(first, last, output))
         return output_of(pieces, time_dim), before
 
     return segmented
+
+
+def _contexts(again: randomness.Replay) -> tuple[AbstractContextManager[None], randomness.Replay]:
+    """Of the first run, and of those that repeat it."""
+    return nullcontext(), again
 
 
 def _lengths(policy: Checkpointed, run: Run, num_steps: int, state: Any) -> tuple[int, ...]:
@@ -136,7 +151,7 @@ def _measured(run: Run, num_steps: int, state: Any) -> tuple[float, float]:
     steps = min(PROBE_STEPS, num_steps // 2)
     if steps == 0:
         return 0.0, 0.0
-    with torch.random.fork_rng(devices=[]):
+    with randomness.Replay():
         few, _ = _kept(run, steps, state)
         more, after = _kept(run, 2 * steps, state)
     return max(0, more - few) / steps, float(sum(tensor.nbytes for tensor in tensors_of(after)))

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
-import torch
-
+from rnnkit import randomness
 from rnnkit.bptt.states import scale_gradient
 from rnnkit.errors import OptionError, check_option
 from rnnkit.nest import map_tensors
@@ -240,8 +239,9 @@ class RandomTruncated(Policy):
     Raises OptionError for a value out of range.
     Source: Tallec & Ollivier 2017, Unbiasing Truncated Backpropagation Through Time.
 
-    >>> _ = torch.manual_seed(0)
-    >>> windows = list(RandomTruncated(length=3).windows(9))
+    >>> import torch
+    >>> with randomness.using(torch.Generator().manual_seed(0)):
+    ...     windows = list(RandomTruncated(length=3).windows(9))
     >>> [window[:3] for window in windows]
     [(0, 0, 3), (3, 3, 4), (4, 4, 5), (5, 5, 9)]
     """
@@ -273,7 +273,7 @@ class RandomTruncated(Policy):
                 yield _weighted(start, num_steps, weights)
                 return
             probability = self.probability(step - start)
-            if float(torch.rand(())) < probability:
+            if float(randomness.rand()) < probability:
                 yield _weighted(start, step, weights)
                 start, weights = step, {}
             else:

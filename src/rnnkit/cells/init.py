@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.errors import OptionError, check_option
 
 __all__ = ["SCHEMES", "initialize_"]
@@ -95,11 +96,12 @@ def _check_fits(part: nn.Module, scheme: str, max_steps: int | None) -> None:
 def _fill_(
     name: str, parameter: Tensor, hidden_size: int, scheme: str, forget_bias: float, max_steps: int
 ) -> None:
+    generator = randomness.current(parameter.device)
     if scheme == "torch":
         bound = 1 / math.sqrt(hidden_size)
-        nn.init.uniform_(parameter, -bound, bound)
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
     elif name.startswith("weight_hr"):
-        nn.init.xavier_uniform_(parameter)
+        nn.init.xavier_uniform_(parameter, generator=generator)
     else:
         gates = torch.split(parameter, hidden_size)
         for gate in gates:
@@ -112,18 +114,23 @@ def _fill_(
 
 
 def _fill_gate_(name: str, gate: Tensor, scheme: str) -> None:
+    generator = randomness.current(gate.device)
     if name.startswith("bias"):
         nn.init.zeros_(gate)
     elif name.startswith("weight_hh"):
-        (nn.init.eye_ if scheme == "identity" else nn.init.orthogonal_)(gate)
+        if scheme == "identity":
+            nn.init.eye_(gate)
+        else:
+            nn.init.orthogonal_(gate, generator=generator)
     elif scheme == "identity":
-        nn.init.normal_(gate, std=IDENTITY_STD)
+        nn.init.normal_(gate, std=IDENTITY_STD, generator=generator)
     else:
-        nn.init.xavier_uniform_(gate)
+        nn.init.xavier_uniform_(gate, generator=generator)
 
 
 def _remember_(gates: tuple[Tensor, ...], max_steps: int) -> None:
     """The biases of what forgets: f and i of (i, f, g, o), or z of (r, z, n)."""
-    keeping = nn.init.uniform_(gates[1], 1, max_steps - 1).log_()
+    generator = randomness.current(gates[1].device)
+    keeping = nn.init.uniform_(gates[1], 1, max_steps - 1, generator=generator).log_()
     if len(gates) == 4:
         gates[0].copy_(-keeping)

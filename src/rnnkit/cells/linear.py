@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from rnnkit import kernels
+from rnnkit import kernels, randomness
 
 __all__ = ["Linear"]
 
@@ -21,6 +21,10 @@ class Linear(nn.Linear):
     ...     layer(torch.ones(4, 3)).shape
     torch.Size([4, 2])
     """
+
+    def reset_parameters(self) -> None:
+        """torch's own initial values."""
+        randomness.reset_affine_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """x (..., I) -> (..., O)."""

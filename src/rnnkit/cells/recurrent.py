@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnnkit import kernels
+from rnnkit import kernels, randomness
 from rnnkit.bptt import Full, Policy, policy_of
 from rnnkit.cells.checks import (
     Lengths,
@@ -74,7 +73,9 @@ class Recurrent(nn.Module):
         """torch's own initial values: uniform in +-1/sqrt(hidden_size); see `initialize_`."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+            nn.init.uniform_(
+                parameter, -bound, bound, generator=randomness.current(parameter.device)
+            )
 
     def flatten_parameters(self) -> None:
         """Do nothing; here so that code written for `torch.nn` runs."""
@@ -225,7 +226,7 @@ class Recurrent(nn.Module):
         finals: list[State] = []
         for layer in range(self.num_layers):
             if layer:
-                data = F.dropout(data, self.dropout, self.training)
+                data = randomness.dropout(data, self.dropout, self.training)
             last = layer == self.num_layers - 1
             outputs = []
             for suffix in self._suffixes(layer):
@@ -250,7 +251,8 @@ class Recurrent(nn.Module):
     def _drop_recurrent(self, weights: Weights) -> Weights:
         if not self.training or self.recurrent_dropout == 0:
             return weights
-        return weights._replace(weight_hh=F.dropout(weights.weight_hh, self.recurrent_dropout))
+        kept = randomness.dropout(weights.weight_hh, self.recurrent_dropout)
+        return weights._replace(weight_hh=kept)
 
     def _initial_state(self, hx: Any, batch: int, dtype: torch.dtype) -> State | None:
         """hx as a tuple, checked; None: zeros."""

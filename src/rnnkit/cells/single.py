@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnkit import kernels
+from rnnkit import kernels, randomness
 from rnnkit.bptt import Full, Policy
 from rnnkit.cells.checks import check_input, check_size, check_state
 from rnnkit.cells.through_time import run_through_time
@@ -55,7 +55,9 @@ class Cell(nn.Module):
         """torch's own initial values: uniform in +-1/sqrt(hidden_size); see `initialize_`."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+            nn.init.uniform_(
+                parameter, -bound, bound, generator=randomness.current(parameter.device)
+            )
 
     def _step(self, x: Tensor, state: State | None) -> State:
         name = type(self).__name__

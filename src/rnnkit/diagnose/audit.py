@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.bptt import Full, Policy, RandomTruncated, Truncated, policy_of
 from rnnkit.diagnose.flow import plain
 from rnnkit.diagnose.plotting import Panels, figure
@@ -161,7 +162,7 @@ def truncation_audit(
         raise OptionError(f"draws={draws}, but a variance needs at least 2.")
     subject = subject_of(model, batch, loss, state=state, batch_first=batch_first)
     names = _recurrent_parameters(subject.module)
-    with kept_gradients(subject.module), torch.random.fork_rng(devices=[]):
+    with kept_gradients(subject.module), randomness.Replay():
         full, full_seconds = _timed(subject, Full(), names)
         _check_full(full)
         chosen = _policies(policies, subject)

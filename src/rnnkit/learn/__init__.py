@@ -2,14 +2,18 @@
 
 from rnnkit.learn.averaging import WeightAverage
 from rnnkit.learn.blame import NotFinite
-from rnnkit.learn.callbacks import Callback, StepInfo
+from rnnkit.learn.callbacks import Callback
 from rnnkit.learn.clipping import Clipped, clip_grad_norm, clip_gradients
-from rnnkit.learn.history import History
-from rnnkit.learn.loop import BatchLoss, SizedBatches, Trainer
+from rnnkit.learn.history import History, StepInfo
+from rnnkit.learn.loop import Trainer
 from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import OptimizerGroup, build_optimizer
+from rnnkit.learn.options import FitOptions
 from rnnkit.learn.progress import ProgressBar
+from rnnkit.learn.running import Fit, SizedBatches
 from rnnkit.learn.schedules import SCHEDULES, Schedule, build_schedule
+from rnnkit.learn.state import FitState, State, Stateful
+from rnnkit.learn.stepping import BatchLoss, Reduce
 from rnnkit.learn.streaming import StreamTrainer
 
 __all__ = [
@@ -17,13 +21,19 @@ __all__ = [
     "BatchLoss",
     "Callback",
     "Clipped",
+    "Fit",
+    "FitOptions",
+    "FitState",
     "History",
     "Monitor",
     "NotFinite",
     "OptimizerGroup",
     "ProgressBar",
+    "Reduce",
     "Schedule",
     "SizedBatches",
+    "State",
+    "Stateful",
     "StepInfo",
     "StreamTrainer",
     "Trainer",

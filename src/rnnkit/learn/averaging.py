@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,6 +46,7 @@ class WeightAverage:
         self.decay, self.steps = decay, 0
         self._weights = [weight for weight in module.parameters() if weight.requires_grad]
         self._means = [weight.detach().clone() for weight in self._weights]
+        self._swapped = False
 
     @torch.no_grad()
     def update(self) -> None:
@@ -63,6 +65,29 @@ class WeightAverage:
         finally:
             self._swap()
 
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Within, the module has its own weights, inside of `applied` too."""
+        swapped = self._swapped
+        if swapped:
+            self._swap()
+        try:
+            yield
+        finally:
+            if swapped:
+                self._swap()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on from here; not inside of `applied`."""
+        return {"steps": self.steps, "means": self._means}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.steps = state["steps"]
+        for mean, kept in zip(self._means, state["means"], strict=True):
+            mean.copy_(kept)
+
     @torch.no_grad()
     def keep(self) -> None:
         """Leave the mean weights in the module for good."""
@@ -75,6 +100,7 @@ class WeightAverage:
             own = weight.clone()
             weight.copy_(mean)
             mean.copy_(own)
+        self._swapped = not self._swapped
 
 
 def check_decay(decay: float) -> None:

@@ -23,7 +23,8 @@ class NotFinite:
     """The first nan or infinity of a training step.
 
     where: "parameter" (before the step), "input" (no layer has made it), "forward" (a layer's
-        output), "loss" (what follows the layers), or "backward" (a gradient).
+        output), "loss" (what follows the layers), "backward" (a gradient), or "elsewhere" (in
+        another process, whose gradients are added to these).
     value: "nan" or "inf".
     layer, kind: the name that `named_modules` gives the layer ("" is the network itself) and its
         class; None where it is no layer's.
@@ -63,6 +64,8 @@ class NotFinite:
             )
         if self.where == "loss":
             return "Every layer's output is finite, so it began in the loss itself."
+        if self.where == "elsewhere":
+            return "It began in another process: all is finite in this one."
         if self.layer is None:
             return "Each gradient is finite, but their norm is too large for a float."
         reached = f", and first reaches {self.parameter!r}" if self.parameter else ""
@@ -97,7 +100,8 @@ def _find(module: nn.Module, loss: Callable[[], Tensor], batch: Any) -> NotFinit
         if look := _look(value, None):
             in_batch = _first_look(_leaves(batch))
             return NotFinite("input" if in_batch else "loss", (in_batch or look).value)
-        value.backward()  # type: ignore[no-untyped-call]
+        if value.requires_grad:
+            value.backward()  # type: ignore[no-untyped-call]
     return watch.gradient()
 
 

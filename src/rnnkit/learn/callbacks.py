@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from rnnkit.learn.history import History, Record, StepInfo
+from rnnkit.learn.running import Fit
 
-from rnnkit.learn.history import History, Record
-
-if TYPE_CHECKING:
-    from rnnkit.learn.loop import Trainer
-
-__all__ = ["Callback", "StepInfo"]
-
-
-@dataclass(frozen=True)
-class StepInfo:
-    """What is known after a training step.
-
-    epoch and step count from 1; loss is the batch's mean over `count` units; tokens are the steps
-    read; grad_norm is the norm before clipping; clipped is whether `clip_value` or
-    `clip_norm` changed a gradient.
-    """
-
-    epoch: int
-    step: int
-    loss: float
-    count: int
-    tokens: int
-    lr: float
-    grad_norm: float
-    clipped: bool
+__all__ = ["Callback"]
 
 
 class Callback:
-    """Override the hooks you need; all of them do nothing."""
+    """Override the hooks you need; all of them do nothing.
 
-    def on_fit_begin(self, trainer: Trainer) -> None:
+    fit: with its `module`, `max_epochs` and `history`; `fit.state()` is all of it as a value, which
+    can be saved at each of these moments but the last. Where a fit goes on from such a state, it
+    begins with `on_fit_begin` and `on_epoch_begin`, in the middle of an epoch too.
+    """
+
+    def on_fit_begin(self, fit: Fit) -> None:
         """Before the first epoch."""
 
-    def on_epoch_begin(self, trainer: Trainer, epoch: int, num_steps: int) -> None:
+    def on_epoch_begin(self, fit: Fit, epoch: int, num_steps: int) -> None:
         """Before the first of an epoch's `num_steps` batches; epochs count from 1."""
 
-    def on_batch_end(self, trainer: Trainer, info: StepInfo) -> None:
+    def on_batch_end(self, fit: Fit, info: StepInfo) -> None:
         """After every training step."""
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:
+    def on_epoch_end(self, fit: Fit, record: Record) -> None:
         """After an epoch and its validation."""
 
-    def on_fit_end(self, trainer: Trainer, history: History) -> None:
+    def on_fit_end(self, fit: Fit, history: History) -> None:
         """After the last epoch, an interrupt or an error; the best weights are restored."""

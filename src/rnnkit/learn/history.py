@@ -1,4 +1,4 @@
-"""What a fit has recorded, as plain values that go into a model file."""
+"""What a fit records: a step, the sums of an epoch, and one record for each epoch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,71 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["History", "Record"]
+__all__ = ["History", "Record", "StepInfo", "Totals"]
 
 Record = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What is known after a training step.
+
+    epoch and step count from 1; loss is the batch's mean over `count` units; tokens are the steps
+    read; grad_norm is the norm before clipping; clipped is whether `clip_value` or
+    `clip_norm` changed a gradient. With several processes (`reduce`), all of it is of their
+    batches together.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    count: int
+    tokens: int
+    lr: float
+    grad_norm: float
+    clipped: bool
+
+
+@dataclass
+class Totals:
+    """Sums over the steps of an epoch; seconds of training, without validation."""
+
+    loss: float = 0.0
+    count: int = 0
+    tokens: int = 0
+    steps: int = 0
+    clipped: int = 0
+    norm: float = 0.0
+    norm_max: float = 0.0
+    lr: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, info: StepInfo, seconds: float) -> None:
+        """Take in a step, which took so many seconds."""
+        self.loss += info.loss * info.count
+        self.count += info.count
+        self.tokens += info.tokens
+        self.steps += 1
+        self.clipped += info.clipped
+        self.norm += info.grad_norm
+        self.norm_max = max(self.norm_max, info.grad_norm)
+        self.lr = info.lr
+        self.seconds += seconds
+
+    def record(self, epoch: int) -> Record:
+        """What a `History` holds of an epoch."""
+        return {
+            "epoch": epoch,
+            "loss": self.loss / max(1, self.count),
+            "lr": self.lr,
+            "seconds": self.seconds,
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "tokens_per_second": self.tokens / max(self.seconds, 1e-9),
+            "grad_norm_mean": self.norm / self.steps,
+            "grad_norm_max": self.norm_max,
+            "clipped_share": self.clipped / self.steps,
+        }
 
 
 @dataclass

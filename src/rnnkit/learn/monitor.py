@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -51,6 +54,20 @@ class Monitor:
         """Give the module the weights of the best epoch; as they are if there is none yet."""
         if self.best_epoch is not None:
             self._module.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on from here."""
+        return {
+            "best_epoch": self.best_epoch,
+            "best_value": self.best_value,
+            "epochs_since_best": self.epochs_since_best,
+            "weights": self._weights,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.best_epoch, self.best_value = state["best_epoch"], state["best_value"]
+        self.epochs_since_best, self._weights = state["epochs_since_best"], state["weights"]
 
     def _is_better(self, value: float) -> bool:
         if self.best_value is None:

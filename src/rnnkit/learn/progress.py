@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rnnkit.learn.callbacks import Callback, StepInfo
-from rnnkit.learn.history import History, Record
+from rnnkit.learn.callbacks import Callback
+from rnnkit.learn.history import History, Record, StepInfo
+from rnnkit.learn.running import Fit
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
-
-    from rnnkit.learn.loop import Trainer
 
 __all__ = ["ProgressBar"]
 
@@ -44,18 +43,18 @@ class ProgressBar(Callback):
         self._console = console
         self._progress: Progress | None = None
 
-    def on_fit_begin(self, trainer: Trainer) -> None:
+    def on_fit_begin(self, fit: Fit) -> None:
         from rich.console import Console
 
         self._console = self._console or Console(stderr=True)
         self._began = time.perf_counter()
         self._metrics = ""
-        self._total = trainer.max_epochs
+        self._total = fit.max_epochs
         if self._console.is_terminal:
             self._progress = _live_line(self._console)
             self._progress.start()
 
-    def on_epoch_begin(self, trainer: Trainer, epoch: int, num_steps: int) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, fit: Fit, epoch: int, num_steps: int) -> None:  # noqa: ARG002
         self._num_steps = num_steps
         self._loss, self._count, self._tokens = 0.0, 0, 0
         self._epoch_began = time.perf_counter()
@@ -63,14 +62,14 @@ class ProgressBar(Callback):
             name = f"epoch {epoch}/{self._total}"
             self._task: TaskID = self._progress.add_task(name, total=num_steps, status="")
 
-    def on_batch_end(self, trainer: Trainer, info: StepInfo) -> None:  # noqa: ARG002
+    def on_batch_end(self, fit: Fit, info: StepInfo) -> None:  # noqa: ARG002
         self._loss += info.loss * info.count
         self._count += info.count
         self._tokens += info.tokens
         if self._progress is not None:
-            self._progress.update(self._task, advance=1, status=self._status(info))
+            self._progress.update(self._task, completed=info.step, status=self._status(info))
 
-    def on_epoch_end(self, trainer: Trainer, record: Record) -> None:  # noqa: ARG002
+    def on_epoch_end(self, fit: Fit, record: Record) -> None:  # noqa: ARG002
         self._metrics = _describe_metrics(record)
         if self._progress is not None:
             self._progress.remove_task(self._task)
@@ -79,7 +78,7 @@ class ProgressBar(Callback):
                 _describe_epoch(record, self._total), highlight=False, markup=False, soft_wrap=True
             )
 
-    def on_fit_end(self, trainer: Trainer, history: History) -> None:  # noqa: ARG002
+    def on_fit_end(self, fit: Fit, history: History) -> None:  # noqa: ARG002
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from rnnkit.errors import InputError, OptionError, check_option
 
@@ -38,6 +39,14 @@ class Schedule(ABC):
 
     def observe(self, improved: bool) -> None:  # noqa: B027 - most schedules do not listen
         """Hear after each epoch whether the monitored metric has improved."""
+
+    def state_dict(self) -> dict[str, float]:
+        """What going on needs to know besides the step."""
+        return {"epoch_steps": self.epoch_steps}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Go on from the `state_dict` of a schedule of the same name."""
+        self.epoch_steps = int(state["epoch_steps"])
 
     @abstractmethod
     def shape(self, step: int) -> float:
@@ -116,6 +125,13 @@ class Plateau(Schedule):
     def observe(self, improved: bool) -> None:
         if not improved:
             self._level *= self.DECAY
+
+    def state_dict(self) -> dict[str, float]:
+        return {**super().state_dict(), "level": self._level}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        super().load_state_dict(state)
+        self._level = state["level"]
 
 
 _CLASSES: dict[str, type[Schedule]] = {

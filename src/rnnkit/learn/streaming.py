@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnnkit import archive
 from rnnkit.batch import StreamBlock, Streams
 from rnnkit.bptt import (
     Policy,
@@ -26,11 +25,12 @@ from rnnkit.bptt import (
     replace_streams,
     run_window,
 )
-from rnnkit.errors import ArchiveError, InputError, OptionError, RnnkitError
-from rnnkit.learn.callbacks import StepInfo
-from rnnkit.learn.history import Record
-from rnnkit.learn.kept import from_plain, to_plain
-from rnnkit.learn.loop import BatchLoss, Totals, Trainer
+from rnnkit.errors import InputError, OptionError
+from rnnkit.learn.history import Record, StepInfo, Totals
+from rnnkit.learn.options import FitOptions
+from rnnkit.learn.running import Fit, optimizer_of
+from rnnkit.learn.state import FitState, State
+from rnnkit.learn.stepping import BatchLoss, train_step
 from rnnkit.nest import map_tensors
 
 __all__ = ["StreamTrainer"]
@@ -55,6 +55,45 @@ class _Read(NamedTuple):
     def followed_by(self, more: StreamBlock) -> _Read:
         joined = map_tensors(lambda one, other: torch.cat([one, other]), self.block, more)
         return _Read(self.begin, joined)
+
+
+@dataclass
+class _Place:
+    """Where training stands in its streams.
+
+    known: the states before the steps from which the next window and later ones start; steps: how
+    many of each stream were trained on; read: input that is needed still; given: whether a state
+    was set to go on from in streams that are read from their beginning.
+    """
+
+    known: dict[int, Any]
+    steps: int = 0
+    read: _Read | None = None
+    given: bool = False
+
+    def state_dict(self) -> dict[str, Any]:
+        read = None if self.read is None else (self.read.begin, tuple(self.read.block))
+        return {"known": self.known, "steps": self.steps, "read": read, "given": self.given}
+
+    def load_state_dict(self, state: State) -> None:
+        self.known, self.steps, self.given = state["known"], state["steps"], state["given"]
+        begin, block = state["read"] or (0, None)
+        self.read = None if block is None else _Read(begin, StreamBlock(*block))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The streams that are read, and the place in them."""
+
+    place: _Place
+    streams: Streams
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"place": self.place.state_dict(), "streams": self.streams.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        self.streams.load_state_dict(state["streams"])
+        self.place.load_state_dict(state["place"])
 
 
 class StreamTrainer:
@@ -107,9 +146,7 @@ class StreamTrainer:
         self.module, self.loss, self.policy = module, loss, policy_of(policy)
         if self.policy.exact:
             next(self.policy.windows(None))  # says why not
-        self._trainer = Trainer(
-            module,
-            self._window_loss,
+        options = FitOptions(
             optimizer=optimizer,
             lr=lr,
             weight_decay=weight_decay,
@@ -117,18 +154,31 @@ class StreamTrainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
         )
+        self._fit = Fit(
+            module,
+            optimizer_of(module, options),
+            options,
+            trainer=type(self).__name__,
+            more={"policy": repr(self.policy)},
+        )
         self.initial_state, self.batch_first = detach(initial_state), batch_first
-        self.windows, self.steps = 0, 0
-        # The states before the steps from which this window and later ones start.
-        self._known: dict[int, Any] = {0: self.initial_state}
-        self._read: _Read | None = None
+        self._place = _Place({0: self.initial_state})
         self._next: dict[int, Any] = {}
-        self._given = False  # a state to go on from in streams that are read from their beginning
+
+    @property
+    def windows(self) -> int:
+        """Trained on so far."""
+        return self._fit.step
+
+    @property
+    def steps(self) -> int:
+        """Of each stream, trained on so far."""
+        return self._place.steps
 
     @property
     def state(self) -> Any:
         """Of each stream after the last window; a copy is not needed, it has no graph."""
-        return self._known[self.steps]
+        return self._place.known[self.steps]
 
     @state.setter
     def state(self, state: Any) -> None:
@@ -138,8 +188,9 @@ class StreamTrainer:
         holds for the first step of new streams too: `trainer.state = trainer.state` goes on in a
         second file where the first has ended, and without it each file begins anew.
         """
-        self._known = {self.steps: self.initial_state if state is None else detach(state)}
-        self._read, self._given = None, state is not None
+        first = self.initial_state if state is None else detach(state)
+        self._place.known, self._place.read = {self.steps: first}, None
+        self._place.given = state is not None
 
     # -- training -------------------------------------------------------------------------------
 
@@ -151,12 +202,14 @@ class StreamTrainer:
         a `History`. Raises InputError if there is nothing to read, OptionError unless max_windows
         is None or above 0.
         """
-        totals, began = Totals(), time.perf_counter()
+        totals, before = Totals(), time.perf_counter()
         for info in self.run(streams, max_windows):
-            totals.add(info)
+            now = time.perf_counter()
+            totals.add(info, now - before)
+            before = now
         if totals.steps == 0:
             raise InputError("the streams hold no step (any more): there is nothing to train on.")
-        return totals.record(1, time.perf_counter() - began)
+        return totals.record(1)
 
     def run(self, streams: Streams, max_windows: int | None = None) -> Iterator[StepInfo]:
         """Train window by window, and tell of each; as `fit`, to be stopped at any time."""
@@ -173,53 +226,54 @@ class StreamTrainer:
 
     def _window(self, streams: Streams) -> Window | None:
         """The next window, its input read; a shorter one at the end, None after it."""
-        window = next(self.policy.windows(None, begin=self.steps))
-        start = max(window.start, min(self._known))
-        window = window._replace(start=start)
-        while self._read is None or self._read.end < window.end:
-            read = self.steps if self._read is None else self._read.end
+        place = self._place
+        window = next(self.policy.windows(None, begin=place.steps))
+        window = window._replace(start=max(window.start, min(place.known)))
+        while place.read is None or place.read.end < window.end:
+            read = place.steps if place.read is None else place.read.end
             block = self._more(streams, window.end - read)
             if block is None:
                 break
-            self._read = _Read(read, block) if self._read is None else self._read.followed_by(block)
-        end = self.steps if self._read is None else min(self._read.end, window.end)
-        if end <= self.steps:
+            place.read = _Read(read, block) if place.read is None else place.read.followed_by(block)
+        end = place.steps if place.read is None else min(place.read.end, window.end)
+        if end <= place.steps:
             return None
         return window._replace(end=end, stops=tuple(s for s in window.stops if s < end))
 
     def _more(self, streams: Streams, steps: int) -> StreamBlock | None:
-        goes_on = self._given and streams.position == 0
+        goes_on = self._place.given and streams.position == 0
         block = streams.read(steps)
         if block is not None:
-            self._given = False
+            self._place.given = False
             if goes_on:
                 block.starts[0] = False
         return block
 
     def _train(self, window: Window) -> StepInfo:
         self.module.train()  # between two windows it may have been evaluated
-        info = self._trainer.train_step(window, step=self.windows + 1)
-        self._trainer.optimizer.zero_grad()
+        info = train_step(self._fit, self._window_loss, window)
+        self._fit.optimizer.zero_grad()
         # Only now: a window that failed has not happened.
-        self._known, self.steps = self._next, window.end
-        self.windows += 1
-        assert self._read is not None
-        needed = min(self._known)
-        if needed >= self._read.end:
-            self._read = None
-        else:
-            rest = self._read.between(needed, self._read.end)
-            self._read = _Read(needed, map_tensors(Tensor.clone, rest))
+        self._fit.step += 1
+        self._place.read = self._still_needed(min(self._next))
+        self._place.known, self._place.steps = self._next, window.end
         return info
 
+    def _still_needed(self, step: int) -> _Read | None:
+        """The input from a step on."""
+        read = self._place.read
+        if read is None or step >= read.end:
+            return None
+        return _Read(step, map_tensors(Tensor.clone, read.between(step, read.end)))
+
     def _window_loss(self, module: nn.Module, window: Window) -> BatchLoss:
-        known = dict(self._known)
+        known = dict(self._place.known)
         starts = self.policy.later_starts(window)
         narrow = partial(_narrow, self._time_dim)
         pieces, after = run_window(window, partial(self._run, module), known, starts, narrow=narrow)
         self._next = {**known, window.end: after}
-        assert self._read is not None
-        block = self._read.between(window.begin, window.end)
+        assert self._place.read is not None
+        block = self._place.read.between(window.begin, window.end)
         y = self._turned(block.x if block.y is None else block.y)
         loss = self.loss(output_of(pieces, self._time_dim), y)
         _check_loss(loss)
@@ -228,8 +282,8 @@ class StreamTrainer:
 
     def _run(self, module: nn.Module, begin: int, end: int, state: Any) -> tuple[Any, Any]:
         """Some steps, cut where a document begins in any stream."""
-        assert self._read is not None
-        block = self._read.between(begin, end)
+        assert self._place.read is not None
+        block = self._place.read.between(begin, end)
         cuts = block.starts.any(dim=1).nonzero().flatten().tolist()
         borders = sorted({0, *cuts, end - begin})
         outputs = []
@@ -257,77 +311,22 @@ class StreamTrainer:
     def save(self, path: str | Path, streams: Streams) -> None:
         """Write everything that going on needs to one file: weights, optimizer, states, places.
 
-        A NamedTuple in the state comes back as a tuple; keep a tuple or a dict there.
-        Raises ArchiveError if the disk refuses.
+        It is a `FitState`. A NamedTuple in the state comes back as a tuple; keep a tuple or a dict
+        there. Raises ArchiveError if the disk refuses.
         """
-        tensors: dict[str, Tensor] = {}
-        kept = {
-            "module": self.module.state_dict(),
-            "optimizer": self._trainer.optimizer.state_dict(),
-            "known": self._known,
-            "read": None if self._read is None else (self._read.begin, tuple(self._read.block)),
-            "streams": streams.state_dict(),
-            "given": self._given,
-            "random": torch.get_rng_state(),
-        }
-        header = {
-            "estimator": type(self).__name__,
-            "policy": repr(self.policy),
-            "optimizer": self._optimizer_names(),
-            "windows": self.windows,
-            "steps": self.steps,
-            "num_streams": streams.num_streams,
-            "kept": to_plain(kept, tensors),
-        }
-        archive.write(path, header, tensors)
+        self._fit.batches = _Reading(self._place, streams)
+        self._fit.state().save(path)
 
     def resume(self, path: str | Path, streams: Streams) -> None:
         """Go on from a file that `save` wrote: the next window is the one that would have come.
 
-        streams: of the same sources. The random state is set too, and the optimizer goes on with
-        the file's lr, weight_decay and momentum. Raises ArchiveError if the file holds no stream's
-        training or does not fit the module, OptionError if it was made with another policy or
-        optimizer, ShapeError if it is of another number of streams, InputError if it is of other
-        streams; the trainer is as before then.
+        streams: of the same sources. The random state is set too: that of the generator in use
+        (`rnnkit.randomness.using`), or torch's own. Raises ArchiveError if the file holds no
+        stream's training or does not fit the module, OptionError if it was made with another policy
+        or other options of the optimizer, ShapeError if it is of another number of streams,
+        InputError if it is of other streams; the trainer is as before then.
         """
-        header, tensors = archive.read(path)
-        if header.get("estimator") != type(self).__name__:
-            raise ArchiveError(
-                f"{path}: holds a {header.get('estimator')!r}, not the training of a stream."
-            )
-        mine = {"policy": repr(self.policy), "optimizer": self._optimizer_names()}
-        for name, value in mine.items():
-            if header[name] != value:
-                raise OptionError(
-                    f"{path}: was trained with {header[name]}, but this trainer has {value}. Give "
-                    f"it the same {name}."
-                )
-        kept = from_plain(header["kept"], tensors)
-        before = {
-            "module": copy.deepcopy(self.module.state_dict()),
-            "optimizer": copy.deepcopy(self._trainer.optimizer.state_dict()),
-        }
-        try:
-            self._load(kept, path)
-            streams.load_state_dict(kept["streams"])
-        except RnnkitError:
-            self._load(before, path)
-            raise
-        self._known, self._given = kept["known"], kept["given"]
-        begin, block = kept["read"] or (0, None)
-        self._read = None if block is None else _Read(begin, StreamBlock(*block))
-        self.windows, self.steps = header["windows"], header["steps"]
-        torch.set_rng_state(kept["random"])
-
-    def _load(self, kept: Mapping[str, Any], path: str | Path) -> None:
-        try:
-            self.module.load_state_dict(kept["module"])
-            self._trainer.optimizer.load_state_dict(kept["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ArchiveError(f"{path}: does not fit the module: {error}") from None
-
-    def _optimizer_names(self) -> str:
-        return " and ".join(type(one).__name__ for one in self._trainer.optimizer.optimizers)
+        self._fit.restore(FitState.load(path), _Reading(self._place, streams))
 
 
 def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import ShapeError, check_option
+from rnnkit.networks import layers
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "MultiplicativeAttention", "build_attention"]
 
@@ -54,9 +55,9 @@ class AdditiveAttention(_Attention):
     def __init__(self, query_size: int, memory_size: int, attention_size: int | None = None):
         super().__init__(query_size, memory_size)
         size = attention_size or query_size
-        self.query = nn.Linear(query_size, size, bias=False)
-        self.memory = nn.Linear(memory_size, size, bias=False)
-        self.energy = nn.Linear(size, 1, bias=False)
+        self.query = layers.Linear(query_size, size, bias=False)
+        self.memory = layers.Linear(memory_size, size, bias=False)
+        self.energy = layers.Linear(size, 1, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
         """U m_s, (B, S, A)."""
@@ -78,7 +79,7 @@ class MultiplicativeAttention(_Attention):
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__(query_size, memory_size)
-        self.memory = nn.Linear(memory_size, query_size, bias=False)
+        self.memory = layers.Linear(memory_size, query_size, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
         """W m_s, (B, S, Q)."""

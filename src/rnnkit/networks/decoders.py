@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.bptt import Checkpointed, Full, Policy, Run, in_segments, unroll
 from rnnkit.cells import GRUCell, LSTMCell, RNNCell
 from rnnkit.errors import check_option
+from rnnkit.networks import layers
 from rnnkit.networks.attention import build_attention
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.encoders import windows
@@ -37,7 +39,7 @@ class WindowCell(nn.Module):
     def __init__(self, input_size: int, hidden_size: int, *, steps: int) -> None:
         super().__init__()
         self.before, self.state_size = steps - 1, (steps - 1) * input_size
-        self.hidden = nn.Linear(steps * input_size, hidden_size)
+        self.hidden = layers.Linear(steps * input_size, hidden_size)
 
     def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x: (B, input_size); state: one (B, (steps - 1) * input_size)."""
@@ -103,16 +105,16 @@ class AttentionDecoder(nn.Module):
         self.cell, self.hidden_size = cell, hidden_size
         self.input_feeding = input_feeding and cell != "none"
         self.bptt: Policy = Full()  # see `rnnkit.cells.set_bptt`
-        self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        nn.init.normal_(self.embedding.weight, std=0.1)
+        self.embedding = layers.Embedding(vocabulary_size, embedding_size)
+        nn.init.normal_(self.embedding.weight, std=0.1, generator=randomness.current())
         first = embedding_size + (embedding_size if self.input_feeding else 0)
         self.cells = nn.ModuleList(
             self._cell(hidden_size if layer else first, window) for layer in range(num_layers)
         )
-        self.bridge = nn.Linear(summary_size or memory_size, num_layers * hidden_size)
+        self.bridge = layers.Linear(summary_size or memory_size, num_layers * hidden_size)
         self.attention = build_attention(attention, hidden_size, memory_size)
-        self.combine = nn.Linear(memory_size + hidden_size, embedding_size)
-        self.output = nn.Linear(embedding_size, vocabulary_size)
+        self.combine = layers.Linear(memory_size + hidden_size, embedding_size)
+        self.output = layers.Linear(embedding_size, vocabulary_size)
         if tied:
             self.output.weight = self.embedding.weight
         self.dropout = LockedDropout(dropout)
@@ -178,7 +180,8 @@ class AttentionDecoder(nn.Module):
         embedded = inputs.with_data(self.embedding(inputs.data))
         said = self.output(self._run(embedded, state).data).argmax(dim=-1)
         before, inside = inputs.layout.shifted(-1)
-        drawn = torch.rand(len(inputs.data), device=inputs.data.device) < self.scheduled_sampling
+        chance = randomness.rand(len(inputs.data), device=inputs.data.device)
+        drawn = chance < self.scheduled_sampling
         return inputs.with_data(torch.where(inside & drawn, said[before], inputs.data))
 
     def _run(self, embedded: Packed, state: DecoderState) -> Packed:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.errors import OptionError
 from rnnkit.packed import Packed
 
@@ -23,6 +23,7 @@ class LockedDropout(nn.Module):
     y = x * m / (1 - p), with m (B, F) drawn once a call, 0 with probability p.
     Source: Gal & Ghahramani 2016, "A Theoretically Grounded Application of Dropout in RNNs".
 
+    >>> import torch
     >>> x = Packed.from_sequences([torch.ones(3, 4)])
     >>> y = LockedDropout(0.5)(x).data
     >>> bool((y == y[0]).all())
@@ -43,8 +44,7 @@ class LockedDropout(nn.Module):
 
     def mask(self, num_sequences: int, like: Tensor) -> Tensor:
         """(B, F) of 0 and 1 / (1 - p)."""
-        kept = torch.empty(num_sequences, like.shape[-1], dtype=like.dtype, device=like.device)
-        return kept.bernoulli_(1.0 - self.p).div_(1.0 - self.p)
+        return randomness.dropout(like.new_ones(num_sequences, like.shape[-1]), self.p)
 
     def extra_repr(self) -> str:
         """Shown by print(module)."""

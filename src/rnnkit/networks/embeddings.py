@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from rnnkit import randomness
 from rnnkit.errors import ShapeError
+from rnnkit.networks import layers
 from rnnkit.networks.dropout import check_probability
 from rnnkit.networks.encoders import build_encoder
 from rnnkit.networks.pooling import Pooled
@@ -47,10 +49,10 @@ class TokenEmbedding(nn.Module):
         self.embedding_size = embedding_size
         self.rare_dropout = rare_dropout
         self.tables = nn.ModuleList(
-            nn.Embedding(size, embedding_size, sparse=size >= SPARSE_FROM) for size in sizes
+            layers.Embedding(size, embedding_size, sparse=size >= SPARSE_FROM) for size in sizes
         )
         for table in self.tables:
-            nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
+            nn.init.normal_(table.weight, std=0.1, generator=randomness.current())  # type: ignore[arg-type]
         self.register_buffer("is_rare", torch.zeros(sizes[0], dtype=torch.bool), persistent=False)
 
     def set_rare(self, indices: Sequence[int]) -> None:
@@ -75,7 +77,7 @@ class TokenEmbedding(nn.Module):
     def _forget_some(self, tokens: Tensor) -> Tensor:
         if not self.training or self.rare_dropout == 0.0:
             return tokens
-        forget = torch.rand(tokens.shape, device=tokens.device) < self.rare_dropout
+        forget = randomness.rand(*tokens.shape, device=tokens.device) < self.rare_dropout
         return torch.where(self.is_rare[tokens] & forget, UNKNOWN, tokens)
 
 
@@ -129,6 +131,10 @@ class WordEmbedding(nn.Module):
         self.words = words
         self.characters = characters
         self.embedding_size = words.embedding_size + characters.embedding_size
+
+    def set_rare(self, indices: Sequence[int]) -> None:
+        """See `TokenEmbedding.set_rare`."""
+        self.words.set_rare(indices)
 
     def forward(self, ids: Tensor, characters: Packed, spelling: Tensor) -> Tensor:
         """ids: (N, C); characters: the M distinct words; spelling: (N,) each row's word of them."""

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnnkit import randomness
 from rnnkit.cells import Linear
 from rnnkit.errors import ShapeError
+from rnnkit.networks import layers
 from rnnkit.packed import Packed
 from rnnkit.plans import conv_grid
 
@@ -31,9 +33,9 @@ class ConvBlock(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.halve = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
+        self.halve = layers.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         self.halve_norm = nn.GroupNorm(_groups(width), width)
-        self.look = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.look = layers.Conv2d(width, width, 3, padding=1, bias=False)
         self.look_norm = nn.GroupNorm(_groups(width), width)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -141,10 +143,12 @@ class Augment(nn.Module):
             group = torch.arange(len(images))
         count = int(group.max()) + 1
         if self.flip:
-            mirrored = (torch.rand(count) < 0.5)[group]
+            mirrored = (randomness.rand(count) < 0.5)[group]
             images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
         if self.shift:
-            images = self._shifted(images, torch.randint(2 * self.shift + 1, (count, 2))[group])
+            places, generator = 2 * self.shift + 1, randomness.current()
+            corners = torch.randint(places, (count, 2), generator=generator)
+            images = self._shifted(images, corners[group])
         return images
 
     def _shifted(self, images: Tensor, corners: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
+from rnnkit.networks import layers
 from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
@@ -34,7 +35,7 @@ class ClassifierNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding, self.body = embedding, body
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = layers.Dropout(dropout)
         self.head = Linear(body.output_size, num_classes)
 
     def forward(

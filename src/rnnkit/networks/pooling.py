@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rnnkit.cells import Linear
 from rnnkit.errors import check_option
+from rnnkit.networks import layers
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, mean_of_steps
 from rnnkit.packed import Packed
 
@@ -54,7 +55,7 @@ class FixedWindow(nn.Module):
         super().__init__()
         self.steps, self.output_size = steps, hidden_size
         self.hidden = Linear(steps * input_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = layers.Dropout(dropout)
 
     def forward(self, x: Packed) -> Tensor:
         """x: (N, input_size) -> (B, output_size), sorted order."""

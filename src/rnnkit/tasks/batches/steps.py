@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
+from rnnkit.learn import State
 from rnnkit.nest import map_tensors
 from rnnkit.packed import Packed
 from rnnkit.tasks.spelling import Source
@@ -51,13 +53,15 @@ class StepBatch(NamedTuple):
     begin: int = 0
     end: int = 0
 
-    def windows(self, steps: int, carry: Carry | None = None) -> Iterator[StepBatch]:
-        """So many steps of all sequences at a time.
+    def windows(
+        self, steps: int, carry: Carry | None = None, *, first: int = 0
+    ) -> Iterator[StepBatch]:
+        """So many steps of all sequences at a time, from the step `first` on.
 
         carry: the states that the sequences go on from; None: zeros.
         """
         x, carry = self.source.x, carry or Carry()
-        for begin in range(0, x.layout.num_steps, steps):
+        for begin in range(first, x.layout.num_steps, steps):
             end = min(begin + steps, x.layout.num_steps)
             rows = x.layout.rows(begin, end)
             part = Packed(x.data[rows], x.layout.between(begin, end))
@@ -81,7 +85,10 @@ def outputs_of(module: nn.Module, batch: StepBatch) -> Tensor:
 
 
 class WindowedBatches:
-    """An epoch's batches of whole sequences, each as its windows one after the other."""
+    """An epoch's batches of whole sequences, each as its windows one after the other.
+
+    `state_dict` after a window was trained on holds the states that are carried to the next one.
+    """
 
     def __init__(
         self, batches: Batches[StepBatch], lengths: Sequence[int] | np.ndarray, steps: int
@@ -89,10 +96,28 @@ class WindowedBatches:
         self._batches, self._steps = batches, steps
         longest = [max(lengths[i] for i in indices) for indices in batches.indices]
         self._count = sum(-(-int(length) // steps) for length in longest)
+        self._first: State = {"batch": 0, "step": 0, "state": None}
+        self._now = 0, 0, Carry()
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[StepBatch]:
-        for batch in self._batches:
-            yield from batch.windows(self._steps)
+        first = self._first["step"]
+        carry = Carry({first: self._first["state"]})
+        remaining = islice(enumerate(self._batches), self._first["batch"], None)
+        for place, batch in remaining:
+            for window in batch.windows(self._steps, carry, first=first):
+                self._now = place, window.end, carry
+                yield window
+            first, carry = 0, Carry()
+
+    def state_dict(self) -> State:
+        """Which batch, which of its steps comes next, and the state before it."""
+        place, step, carry = self._now
+        return {"batch": place, "step": step, "state": carry.states[step]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Iterate over what was left."""
+        self._first = state
+        self._now = state["batch"], state["step"], Carry({state["step"]: state["state"]})

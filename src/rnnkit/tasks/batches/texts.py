@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnnkit.batch import Streams
+from rnnkit.learn import State
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.carrying import Carry, StepBatch
 from rnnkit.tasks.spelling import Source
@@ -30,19 +31,35 @@ class TextWindows:
         self._num_streams, self._steps = num_streams, steps
         self._length = len(ids) // num_streams
         self._x[: self._length * num_streams : self._length] = mark
+        self._first: State = {"step": 0, "state": None}
+        self._now = 0, Carry()
 
     def __len__(self) -> int:
         return -(-self._length // self._steps)
 
     def __iter__(self) -> Iterator[StepBatch]:
-        carry, layout, end = Carry(), Layout([1] * self._num_streams), 0
+        layout, end = Layout([1] * self._num_streams), self._first["step"]
+        carry = Carry({end: self._first["state"]})
         streams = Streams.from_array(self._x, self._num_streams, y=self._y)
+        if end:
+            streams.read(end)
         for x, y, _ in streams.blocks(self._steps):
             begin, end = end, end + len(x)
             if len(x) != layout.num_steps:
                 layout = Layout([len(x)] * self._num_streams)
             source = Source(Packed(x.reshape(-1, 1), layout))
+            self._now = end, carry
             yield StepBatch(source, y.flatten(), carry, begin, end)  # type: ignore[union-attr]
+
+    def state_dict(self) -> State:
+        """Which step comes next, and the state before it, once a window was trained on."""
+        step, carry = self._now
+        return {"step": step, "state": carry.states[step]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Iterate over what was left."""
+        self._first = state
+        self._now = state["step"], Carry({state["step"]: state["state"]})
 
 
 def shifted(ids: np.ndarray, mark: int) -> np.ndarray:

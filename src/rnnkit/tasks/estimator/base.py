@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit import archive
+from rnnkit import archive, randomness
 from rnnkit.batch import Batches
 from rnnkit.bptt import Policy, policy_of
 from rnnkit.cells import initialize_, set_bptt
@@ -200,13 +200,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         table, (X, y) = X, self._read(X, y, fitted=False)
         self._check_columns(table, reset=True)
         self._learn_labels(y)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = _seed(self.random_state)
         if validation is not None:
             held_out = self._read(*validation, fitted=True)
         else:
             X, y, held_out = self._hold_out(X, y, seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with randomness.using(torch.Generator().manual_seed(seed)):
             self._learn_vocabulary(X, y)
             train = self._encode(X, y)
             self.module_ = self._begin(train)
@@ -223,11 +222,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         begun = hasattr(self, "module_")
         table, (X, y) = X, self._read(X, y, fitted=begun)
         self._check_columns(table, reset=not begun)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = _seed(self.random_state)
         # Each call has its own order and dropout, or the same units would be dropped every time.
         self._calls = getattr(self, "_calls", 0) + 1
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + self._calls)
+        with randomness.using(torch.Generator().manual_seed(seed + self._calls)):
             if not begun:
                 self._learn_labels(y, classes)
                 self._learn_vocabulary(X, y)
@@ -236,6 +234,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 self.module_ = self._begin(data)
             if not hasattr(self, "_trainer"):
                 self._trainer = self._make_trainer([], watched=False)
+            self._trainer.running.seed, self._trainer.running.calls = seed, self._calls
             self.module_.train()
             for batch in self._next_batches(data, seed):
                 self._trainer.train_batch(batch)
@@ -263,6 +262,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         # What partial_fit had begun belongs to another network.
         self.__dict__.pop("_trainer", None)
         trainer = self._make_trainer(callbacks, watched=valid is not None)
+        trainer.seed = seed
         try:
             trainer.fit(
                 lambda epoch: self._batches(train, seed, epoch),
@@ -416,6 +416,14 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         # The optimizer's state belongs to the running process, not to a copy.
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_trainer"}
+
+
+def _seed(random_state: int | np.random.RandomState | None) -> int:
+    """What a fit's generators begin with; without a random_state another one every time."""
+    if random_state is None:
+        # scikit-learn would draw from numpy's own generator, which belongs to the process.
+        random_state = np.random.RandomState()
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def check_classes(classes: np.ndarray) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rnnkit.learn import Callback
+from rnnkit.learn import Callback, Fit
 
 __all__ = ["OwnTokens"]
 
@@ -20,5 +18,6 @@ class OwnTokens(Callback):
     def __init__(self, p: float) -> None:
         self.p = p
 
-    def on_epoch_begin(self, trainer: Any, epoch: int, num_steps: int) -> None:  # noqa: ARG002
-        trainer.module.decoder.scheduled_sampling = self.p * epoch / trainer.max_epochs
+    def on_epoch_begin(self, fit: Fit, epoch: int, num_steps: int) -> None:  # noqa: ARG002
+        decoder = fit.module.decoder
+        decoder.scheduled_sampling = self.p * epoch / fit.max_epochs  # type: ignore[union-attr]

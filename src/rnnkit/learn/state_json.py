@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
 from rnnkit.errors import ArchiveError
 
-__all__ = ["from_plain", "to_plain"]
+__all__ = ["Json", "Nested", "from_json", "to_json"]
+
+Plain: TypeAlias = bool | int | float | str | None
+
+Json: TypeAlias = "Plain | Sequence[Json] | Mapping[str, Json]"
+"""What JSON can hold."""
+
+Nested: TypeAlias = (
+    "Tensor | Plain | Sequence[Nested] | Mapping[str, Nested] | Mapping[int, Nested]"
+)
+"""What a state can hold."""
 
 
-def to_plain(value: Any, tensors: dict[str, Tensor]) -> Any:
+def to_json(value: Nested, tensors: dict[str, Tensor]) -> Json:
     """A nest of dicts, lists, tuples, plain values and tensors as JSON; tensors are added there.
 
     A NamedTuple comes back as a tuple. Raises ArchiveError at anything else.
 
     >>> tensors = {}
-    >>> plain = to_plain({1: (Tensor([2.0]), None)}, tensors)
-    >>> list(tensors), from_plain(plain, tensors)
+    >>> plain = to_json({1: (Tensor([2.0]), None)}, tensors)
+    >>> list(tensors), from_json(plain, tensors)
     (['0'], {1: (tensor([2.]), None)})
     """
     if isinstance(value, Tensor):
@@ -28,17 +38,17 @@ def to_plain(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {"tensor": name}
     if isinstance(value, Mapping):
         pairs = value.items()
-        return {"dict": [[to_plain(k, tensors), to_plain(v, tensors)] for k, v in pairs]}
+        return {"dict": [[to_json(k, tensors), to_json(v, tensors)] for k, v in pairs]}
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [to_plain(one, tensors) for one in value]}
+        return {kind: [to_json(one, tensors) for one in value]}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ArchiveError(f"a {type(value).__name__} cannot be kept in a file: {value!r:.60}")
 
 
-def from_plain(plain: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """What `to_plain` was given."""
+def from_json(plain: Json, tensors: Mapping[str, Tensor]) -> Any:
+    """What `to_json` was given. Raises KeyError, TypeError or ValueError at anything else."""
     if not isinstance(plain, dict):
         return plain
     ((kind, value),) = plain.items()
@@ -46,6 +56,6 @@ def from_plain(plain: Any, tensors: Mapping[str, Tensor]) -> Any:
         # In memory of its own: where it begins decides how some operators round.
         return tensors[value].clone()
     if kind == "dict":
-        return {from_plain(k, tensors): from_plain(v, tensors) for k, v in value}
-    parts = [from_plain(one, tensors) for one in value]
-    return tuple(parts) if kind == "tuple" else parts
+        return {from_json(k, tensors): from_json(v, tensors) for k, v in value}
+    parts = (from_json(one, tensors) for one in value)
+    return {"tuple": tuple, "list": list}[kind](parts)
