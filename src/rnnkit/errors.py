@@ -43,10 +43,12 @@ class TrainingError(RnnkitError, RuntimeError):
     """Training cannot go on: the loss or a gradient is no longer finite.
 
     where: the `rnnkit.learn.NotFinite` that says where that began; None if nobody has looked.
+    fitted: an estimator's `fit` puts one here that has the best weights so far.
     """
 
     def __init__(self, message: str, *, where: Any = None) -> None:
         self.where = where
+        self.fitted: Any = None
         super().__init__(message)
 
 

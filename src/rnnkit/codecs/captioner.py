@@ -95,9 +95,9 @@ class CaptionerCodec(Codec[Any, list[list[str]]]):
         return [target_ids(self.target, texts) for texts in targets]
 
     def tokens(self, text: str) -> list[str]:
-        """The tokens of a caption as the vocabulary has them, and the end as ""."""
+        """The tokens of a caption as the vocabulary has them."""
         (ids,) = target_ids(self.target, [text])
-        return [*(self.target.inverse([index]) for index in ids.tolist()), ""]
+        return [self.target.inverse([index]) for index in ids.tolist()]
 
     def to_json(self) -> Json:
         """Plain values."""

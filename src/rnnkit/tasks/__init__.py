@@ -1,16 +1,18 @@
 """The estimators: fit, predict, score, save; the only place where everything meets."""
 
-from rnnkit.tasks.base import SequenceEstimator
-from rnnkit.tasks.captioner import Attended, Caption, Captioner
+from rnnkit.codecs import class_weights
+from rnnkit.tasks.captioner import Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
+from rnnkit.tasks.estimator import SequenceEstimator
 from rnnkit.tasks.frame_tagger import FrameTagger
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tasks.regressor import SequenceRegressor
+from rnnkit.tasks.sentences import Alignment
 from rnnkit.tasks.tagger import SequenceTagger
 from rnnkit.tasks.translator import Translation, Translator
 
 __all__ = [
-    "Attended",
+    "Alignment",
     "Caption",
     "Captioner",
     "FrameTagger",
@@ -21,4 +23,5 @@ __all__ = [
     "SequenceTagger",
     "Translation",
     "Translator",
+    "class_weights",
 ]

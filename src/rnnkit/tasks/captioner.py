@@ -2,72 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.data import load_image
+from rnnkit.codecs import CaptionerCodec, Examples
+from rnnkit.codecs.images import has_features, read_captions_of
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError
-from rnnkit.networks import AttentionDecoder, CaptionerNetwork, ConvEncoder, GivenEncoder
+from rnnkit.errors import OptionError
+from rnnkit.metrics import score_captions
+from rnnkit.networks import CaptionerNetwork, DecoderState, Memory
 from rnnkit.options import CaptionerOptions
-from rnnkit.packed import Layout, Packed
-from rnnkit.tasks.base import Encoded
-from rnnkit.tasks.encoding import SeeingEstimator
-from rnnkit.tasks.pictures import (
-    Features,
-    Pictures,
-    read_captions_of,
-    read_features,
-    read_pictures,
+from rnnkit.packed import Packed
+from rnnkit.plans import CaptionerPlan, num_places
+from rnnkit.tasks import planning
+from rnnkit.tasks.batches import CaptionBatch, images_of, teacher_forced
+from rnnkit.tasks.estimator import Encoded, Output
+from rnnkit.tasks.sentences import (
+    Alignment,
+    Draw,
+    Sentence,
+    SentenceEstimator,
+    alignment_of,
+    forced_of,
+    places_of,
 )
-from rnnkit.tasks.scoring_captions import score_captions
-from rnnkit.tasks.speaking import SpeakingEstimator, teacher_forced
-from rnnkit.tasks.subjects import subject_of_examples
-from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
+from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 
-__all__ = ["Attended", "Caption", "Captioner"]
+__all__ = ["Caption", "Captioner"]
 
-# The feed-forward contrast sees this many tokens back.
-WINDOW = 3
+Caption = Sentence
+"""One caption."""
 
 
-class Caption(NamedTuple):
-    """One caption. probability: of the whole text; score: log-probability divided by length to the
-    power of `length_penalty`, by which captions of different lengths are ranked."""
-
-    text: str
-    probability: float
-    log_prob: float
-    score: float
-
-
-class Attended(NamedTuple):
-    """Where the decoder looked. tokens: U of them, and the end as ""; weights: (U + 1, S), rows of
-    sum 1; grid: (h, w) with h w = S, so that `weights[u].reshape(grid)` lies over the image, its
-    first row on top; (S,) where features came."""
-
-    text: str
-    tokens: list[str]
-    weights: np.ndarray
-    grid: tuple[int, ...]
-
-
-class CaptionBatch(NamedTuple):
-    """images: (B, C, S, S), or packed features; rows: (R,) the image of each caption; inputs:
-    packed (N,) target ids from the boundary on; targets: (N,) the ids that follow."""
-
-    images: Tensor | Packed
-    rows: Tensor | None
-    inputs: Packed | None
-    targets: Tensor | None
-
-
-class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
+class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOptions):
     """Describe images: a convolutional encoder, attention over its grid, a recurrent decoder.
 
     p(y_1..y_U | image) = prod_u softmax(E a_u + b), a_u the attentional vector of
@@ -76,31 +47,16 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
     "Show, Attend and Tell" (soft attention).
 
     X: image files, arrays (H, W) or (H, W, C), tensors (C, H, W), pillow images, or what
-    `rnnkit.data.read_images` gives; files need the `image` extra. y: a caption for each image, or
-    a list of captions, each of which is learnt; the image is read once for all of them.
+    `rnnkit.data.read_images` gives; files need the `image` extra. With encoder="none" features,
+    (M,) of an image or (S, M) of its places. y: a caption for each image, or a list of captions,
+    each of which is learnt; the image is read once for all of them. A batch is of images.
 
-    Parameters
-    ----------
-    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast
-        (a window of the last tokens, with attention).
-    encoder : "conv", trained from scratch; "none" where X holds features, (M,) of an image or
-        (S, M) of its places; or a torch module from images (B, C, S, S) to features (B, M) or
-        (B, M, h, w), of which a copy is trained (parameters without `requires_grad` stay). A file
-        keeps its weights, but not the module: `load(path, encoder=...)` with the same one.
-    encoder_size : M of "conv". image_size, channels : of what images become; 3 is RGB, 1 gray.
-    summary : what the decoder starts from, the "mean" of the places' features, or "places", all of
-        them side by side: for pictures that tell by where things are, such as icons.
-    augment : of images in training, "shift" (by up to an eighth), "flip" (left to right),
-        "shift-flip", or None.
-    target_level : "word" (split at white space), "char" or "jamo". lower : of the captions.
-    target_num_words, min_count : vocabulary limits.
-    attention, input_feeding, tied, beam_size, length_penalty : as in `Translator`.
-    max_length : tokens of a caption at most; None is the longest of training.
-    batch_size : images. The others are those of `SequenceClassifier`.
+    encoder: of a torch module a copy is trained (parameters without `requires_grad` stay). A file
+    keeps its weights, but not the module: `load(path, encoder=...)` with the same one.
 
     Attributes
     ----------
-    vectorizer_, target_vectorizer_, module_, history_, num_parameters_
+    vectorizer_, target_vectorizer_, module_, history_, num_parameters_; codec_ and plan_
 
     >>> night, day = np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8)
     >>> model = Captioner(image_size=8, channels=1, encoder_size=16, hidden_size=16, batch_size=4,
@@ -111,12 +67,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
     ['밝은 낮', 'a dark night']
     """
 
-    kind_ = "images"
     module_: CaptionerNetwork
-
-    def predict(self, X: Any) -> list[str]:
-        """The best caption of each image."""
-        return [best[0].text for best in self.caption(X)]
 
     def caption(
         self, X: Any, *, n_best: int = 1, beam_size: int | None = None
@@ -125,8 +76,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
 
         beam_size: None takes the estimator's; 1 is greedy.
         """
-        found = self._found(X, n_best, beam_size)
-        return [[Caption(*one) for one in several] for several in found]
+        return self._found(self._inputs(X), n_best, beam_size)
 
     def sample(
         self,
@@ -141,8 +91,8 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
 
         random_state: a seed; None draws others each time.
         """
-        drawn = self._drawn(X, temperature, top_k, top_p, random_state)
-        return [Caption(*one) for one in drawn]
+        drawn = self._drawn(X, Draw(temperature, top_k, top_p), random_state)
+        return [one for (one,) in drawn]
 
     def consensus(
         self,
@@ -157,22 +107,20 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
         """Of so many random captions of each image, the one that is most like the others.
 
         The caption of least expected loss (minimum Bayes risk), where that of `predict` is about
-        the most probable one; better by chrF where many are possible. It takes `draws` times as
-        long as a draw. See `rnnkit.tasks.agreement.most_agreed`.
+        the most probable one; better by chrF where many are possible. See
+        `rnnkit.metrics.most_agreed`.
         random_state: a seed; None draws others each time.
         """
-        found = self._agreed(X, draws, temperature, top_k, top_p, random_state)
-        return [Caption(*one) for one in found]
+        return self._agreed(X, Draw(temperature, top_k, top_p), random_state, draws)
 
-    def attention_of(self, X: Any) -> list[Attended]:
+    def attention_of(self, X: Any) -> list[Alignment]:
         """Where the decoder looks in each image at each token of the predicted caption."""
-        check_is_fitted(self, "module_")
-        images = self._inputs(X)
-        texts = [best[0].text for best in self._found(images, 1, None)]
-        weights = self._in_batches(self._encode(images, texts), self._looks)
+        inputs = self._inputs(X)
+        texts = self._texts(inputs)
+        looks = self._answers(self._with_texts(inputs, texts), self._looks)
         return [
-            Attended(text, self._tokens(text), *one)
-            for text, one in zip(texts, weights, strict=True)
+            alignment_of(text, places_of(grid), self.codec_.tokens(text), weights, grid)
+            for text, (weights, grid) in zip(texts, looks, strict=True)
         ]
 
     def score(self, X: Any, y: Any) -> float:
@@ -193,158 +141,89 @@ class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
         The steps are a caption's tokens; without y, those of the predicted ones.
         """
         check_is_fitted(self, "module_")
-        images, captions = self._read(X, self.predict(X) if y is None else y, fitted=True)
-        labels = ["<start>", *self._tokens(captions[0][0])[:-1]]
-        return subject_of_examples(self, self._encode(images, captions), labels)
+        return super().subject(X, self.predict(X) if y is None else y)
+
+    @property
+    def vectorizer_(self) -> ImageVectorizer | SeriesVectorizer:
+        """What brings images to one size, or features to one scale."""
+        return self.codec_.vectorizer
 
     # -- how it is made -------------------------------------------------------------------------
 
-    def _inputs(self, X: Any) -> list[Any]:
-        return read_features(X) if self._has_features else read_pictures(X)
-
-    def _read(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        fitted: bool,  # noqa: ARG002 - the parameters say what X is
-    ) -> tuple[list[Any], list[list[str]]]:
-        if y is None:
-            raise InputError(
-                "Captioner requires y to be passed, but the target y is None: a caption, or a list "
-                "of captions, for each image of X."
-            )
-        images, captions = self._inputs(X), read_captions_of(y, "y")
-        check_consistent_length(images, captions)
-        return images, captions
-
     def _check_options(self) -> None:
         super()._check_options()
-        if self.summary == "places" and self._has_features:
+        planning.check_images(self)
+        if self.summary == "places" and has_features(self):
             raise OptionError(
                 "summary='places' takes the same number of places in every image, but with "
                 "encoder='none' features of any number come: leave it at 'mean'."
             )
 
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        self.vectorizer_ = self._vectorizer().fit(X)
-        texts = [text for texts in y for text in texts]
-        self.target_vectorizer_ = TextVectorizer(
-            level=self.target_level,
-            lower=self.lower,
-            filters="",
-            normalize="NFC",
-            num_words=self.target_num_words,
-            min_count=self.min_count,
-        ).fit(texts)
-        self.longest_ = max(map(len, self._target_ids(texts)))
+    def _codec_type(self) -> type[CaptionerCodec]:
+        return CaptionerCodec
 
-    def _vectorizer(self) -> ImageVectorizer | SeriesVectorizer:
-        if self._has_features:
-            return SeriesVectorizer(missing="refuse")
-        return self._image_vectorizer()
-
-    def _build(self) -> CaptionerNetwork:
-        encoder = None if self._has_features else self._image_encoder()
-        memory_size = (
-            self.vectorizer_.num_features
-            if isinstance(self.vectorizer_, SeriesVectorizer)
-            else encoder.output_size  # type: ignore[union-attr]
-        )
-        decoder = AttentionDecoder(
-            self.target_vectorizer_.sizes[0],
-            self.embedding_size,
-            self.hidden_size,
-            memory_size,
-            cell=self.cell,
-            num_layers=self.num_layers,
-            attention=self.attention,
-            input_feeding=self.input_feeding,
-            tied=self.tied,
-            dropout=self.dropout,
-            window=WINDOW,
-            summary_size=memory_size * self._num_summarized(encoder),
-        )
-        return CaptionerNetwork(
+    def _plan(self, codec: CaptionerCodec) -> CaptionerPlan:
+        if isinstance(codec.vectorizer, SeriesVectorizer):
+            encoder, memory_size = None, codec.vectorizer.num_features
+        else:
+            encoder = planning.image_encoder(self)
+            memory_size = encoder.output_size
+        places = num_places(encoder) if encoder and self.summary == "places" else 1
+        return CaptionerPlan(
             encoder,
-            decoder,
-            augment=self._augmentation(),
-            dropout=self.dropout,
-            summary=self.summary,
+            self._decoder_plan(codec, memory_size, summary_size=memory_size * places),
+            planning.augmentation(self),
+            self.dropout,
+            self.summary,
         )
 
-    def _num_summarized(self, encoder: ConvEncoder | GivenEncoder | None) -> int:
-        """Places that the summary holds side by side."""
-        return math.prod(encoder.grid) if encoder is not None and self.summary == "places" else 1
+    def _given_module(self) -> nn.Module | None:
+        return self.encoder if isinstance(self.encoder, nn.Module) else None
 
-    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        rows = self.vectorizer_.transform(X)
-        images: Pictures | Features = (
-            Pictures(self.vectorizer_, rows)
-            if isinstance(self.vectorizer_, ImageVectorizer)
-            else Features(rows)
-        )
-        if y is None:
+    def _with_texts(self, inputs: Examples[Any, Any], texts: list[str]) -> Examples[Any, Any]:
+        return Examples(inputs.inputs, [[text] for text in texts])
+
+    def _encode(
+        self, codec: CaptionerCodec, examples: Examples[Any, Any]
+    ) -> Encoded[CaptionBatch]:
+        numbers, vectorizer = codec.encode(examples.inputs), codec.vectorizer
+        if examples.targets is None:
             return Encoded(
-                np.ones(len(X)), lambda chosen: CaptionBatch(images.batch(chosen), None, None, None)
+                np.ones(len(examples)),
+                lambda chosen: CaptionBatch(images_of(vectorizer, numbers, chosen)),
             )
-        targets = [self._target_ids(texts) for texts in read_captions_of(y, "y")]
+        targets = codec.encode_targets(examples.targets)
 
         def collate(indices: np.ndarray) -> CaptionBatch:
             chosen = [targets[i] for i in indices]
             owners = np.repeat(np.arange(len(chosen)), [len(several) for several in chosen])
             forced = teacher_forced([ids for several in chosen for ids in several])
-            return CaptionBatch(images.batch(indices), torch.from_numpy(owners), *forced)
+            images = images_of(vectorizer, numbers, indices)
+            return CaptionBatch(images, torch.from_numpy(owners), forced)
 
         lengths = [max(len(ids) for ids in several) + 1 for several in targets]
         return Encoded(np.array(lengths), collate)
 
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = module(batch.images, rows=batch.rows, inputs=batch.inputs)
-        return logits, batch.targets, len(batch.targets)
+    def _forward(self, network: nn.Module, batch: CaptionBatch) -> Output:
+        inputs, targets = forced_of(batch)
+        said = network(batch.images, rows=batch.rows, inputs=inputs)
+        return Output(said, targets, len(targets), inputs.layout)
 
-    def _look(self, batch: Any) -> Any:
-        return self.module_(batch.images, rows=batch.rows, inputs=batch.inputs)
-
-    def _looks(self, batch: Any) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+    def _looks(self, batch: CaptionBatch) -> list[tuple[Tensor, tuple[int, ...]]]:
         """Weights (U + 1, S) and grid of each image of a batch with one caption each."""
-        weights, grid = self.module_.attended(batch.images, rows=batch.rows, inputs=batch.inputs)
-        each = [rows.numpy() for rows in batch.inputs.with_data(weights).to_sequences()]
+        inputs = forced_of(batch).inputs
+        assert batch.rows is not None
+        weights, grid = self.module_.attended(batch.images, rows=batch.rows, inputs=inputs)
+        each = inputs.with_data(weights).to_sequences()
         if not isinstance(batch.images, Packed):
             return [(rows, grid) for rows in each]
         layout = batch.images.layout
         places = layout.lengths[layout.inverse].tolist()
-        return [(rows[:, :n], (n,)) for rows, n in zip(each, places, strict=True)]
+        return [(rows, (n,)) for rows, n in zip(each, places, strict=True)]
 
-    def _search(self, batch: CaptionBatch) -> dict[str, Any]:
-        state = self.module_.encode(batch.images)
-        return self._searching(state, torch.full((len(state.mask),), self.longest_ + 1))
+    def _encoded(self, batch: CaptionBatch) -> tuple[Memory, DecoderState, np.ndarray]:
+        memory, state = self.module_.encode(batch.images)
+        return memory, state, np.full(len(memory.mask), self.codec_.longest + 1)
 
-    def _layout(self, batch: Any) -> Layout:
-        layout: Layout = batch.inputs.layout
-        return layout
-
-    def _step_labels(self, sequence: Any) -> list[str]:
-        (best,) = self._found([sequence], 1, None)
-        return ["<start>", *self._tokens(best[0].text)[:-1]]
-
-    def _tokens(self, text: str) -> list[str]:
-        """The tokens of a caption as the vocabulary has them, and the end as ""."""
-        (ids,) = self._target_ids([text])
-        return [*(self.target_vectorizer_.inverse([index]) for index in ids.tolist()), ""]
-
-    def _get_state(self) -> dict[str, Any]:
-        return {
-            "images": self.vectorizer_.get_config(),
-            "target": self.target_vectorizer_.get_config(),
-            "longest": self.longest_,
-        }
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        self.vectorizer_ = (
-            SeriesVectorizer.from_config(state["images"])
-            if self._has_features
-            else ImageVectorizer.from_config(state["images"], load=load_image)
-        )
-        self.target_vectorizer_ = TextVectorizer.from_config(state["target"])
-        self.longest_ = state["longest"]
+    def _step_labels(self, examples: Examples[Any, Any]) -> list[str]:
+        return ["<start>", *self.codec_.tokens(examples.known[0][0])]

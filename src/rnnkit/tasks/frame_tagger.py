@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rnnkit.data import load_image
-from rnnkit.networks import FrameEmbedding
+from torch import nn
+
+from rnnkit.codecs import FrameCodec
 from rnnkit.options import FrameTaggerOptions
-from rnnkit.tasks.encoding import SeeingEstimator
+from rnnkit.plans import Frames, TaggerPlan
+from rnnkit.tasks import planning
 from rnnkit.tasks.labeling import StepTagger
-from rnnkit.tasks.spelling import Sequences
-from rnnkit.tasks.videos import Footage, read_clips, read_frame_features
-from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
+from rnnkit.vectorize import SeriesVectorizer
 
 __all__ = ["FrameTagger"]
 
 
-class FrameTagger(SeeingEstimator, StepTagger, FrameTaggerOptions):
+class FrameTagger(StepTagger[FrameCodec], FrameTaggerOptions):
     """Give every frame of a video a label: what is going on now.
 
     p(k | t) = softmax(W h_t + b), h from a recurrent network over the frames' vectors, which an
@@ -26,29 +26,12 @@ class FrameTagger(SeeingEstimator, StepTagger, FrameTaggerOptions):
 
     X: a list of videos, each a file (the `video` extra) or a folder of images (the `image` extra),
     a `rnnkit.data.Video`, an array (T, H, W) or (T, H, W, C), a tensor (T, C, H, W), or a list of
-    images. y: a list of labels for each, one a frame; None where a frame has none.
-
-    Parameters
-    ----------
-    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast: the
-        same image encoder, and no memory.
-    window : frames to either side that the contrast sees (before it alone, if not bidirectional);
-        0 labels each frame by what it shows alone.
-    encoder, encoder_size, image_size, channels : as in `Captioner`; with encoder="none" X holds
-        features, (T, M) of a video.
-    augment : of videos in training, "shift" (by up to an eighth), "flip" (left to right; not where
-        labels tell left from right), "shift-flip", or None; all frames of one are moved alike.
-    embedding_size : numbers of a frame, to which the features of all its places are projected.
-    bidirectional : whether what comes later is read too; False labels a frame from the past.
-    class_weight : "balanced", or weights by label, for labels of unequal frequency; see
-        `class_weights`. Not together with crf.
-    update_every : frames between two updates of the weights, for long videos that are read forward
-        only; see `SequenceTagger`.
-    batch_size : videos. The others are those of `SequenceClassifier`.
+    images; with encoder="none" features, (T, M) of a video. y: a list of labels for each, one a
+    frame; None where a frame has none. A batch is of videos; all frames of one are augmented alike.
 
     Attributes
     ----------
-    classes_, vectorizer_, module_, history_, num_parameters_
+    classes_, vectorizer_, module_, history_, num_parameters_; codec_ and plan_
 
     >>> import numpy as np
     >>> night, day = np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8)
@@ -60,61 +43,37 @@ class FrameTagger(SeeingEstimator, StepTagger, FrameTaggerOptions):
     [['-', '-', 'up']]
     """
 
-    _step: ClassVar[str] = "frame"
     # Videos are long, and each frame is an image.
     _predict_batch: ClassVar[int] = 1
 
-    kind_ = "frames"
+    def _check_options(self) -> None:
+        super()._check_options()
+        planning.check_images(self)
 
-    # -- how it is made -------------------------------------------------------------------------
+    def _codec_type(self) -> type[FrameCodec]:
+        return FrameCodec
 
-    @property
-    def _window(self) -> int:
-        return self.window
-
-    def _inputs(self, X: Any) -> list[Any]:
-        # Files are decoded here and once: all that comes after has their frames in memory.
-        return (
-            read_frame_features(X)
-            if self._has_features
-            else read_clips(X, self._image_vectorizer())
+    def _plan(self, codec: FrameCodec) -> TaggerPlan:
+        vectors = self._vectors(codec)
+        width = vectors if isinstance(vectors, int) else vectors.output_size
+        layers = planning.encoder(
+            self, width, bidirectional=self.bidirectional, window=self.window
         )
+        embedding = None if isinstance(vectors, int) else vectors
+        return TaggerPlan(embedding, layers, len(codec.labels), self.crf)
 
-    def _aligned(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        fitted: bool,  # noqa: ARG002 - the parameters say what X is
-    ) -> tuple[list[Any], list[list[Any]]]:
-        sequences = self._inputs(X)
-        return sequences, self._label_lists(sequences, y)
-
-    def _fitted_vectorizer(self, X: list[Any]) -> ImageVectorizer | SeriesVectorizer:
-        if self._has_features:
-            return SeriesVectorizer(missing="refuse").fit(X)
-        return self._image_vectorizer().fit(frame for video in X for frame in video)
-
-    def _embedding(self) -> FrameEmbedding | None:
-        if self._has_features:
-            return None
-        return FrameEmbedding(
-            self._image_encoder(),
+    def _vectors(self, codec: FrameCodec) -> Frames | int:
+        """What makes vectors of frames, or how many features come."""
+        scale = codec.vectorizer
+        if isinstance(scale, SeriesVectorizer):
+            return scale.num_features
+        return Frames(
+            planning.image_encoder(self),
             self.embedding_size,
-            scale=self.vectorizer_.scaled,
-            augment=self._augmentation(),
+            mean=tuple(scale.means.tolist()),
+            deviation=tuple(scale.deviations.tolist()),
+            augmentation=planning.augmentation(self),
         )
 
-    def _sources(self, X: list[Any]) -> Sequences | Footage:
-        return Sequences(self.vectorizer_.transform(X)) if self._has_features else Footage(X)
-
-    def _step_labels(self, sequence: Any) -> list[str]:
-        return [str(number) for number in range(len(sequence))]
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        super()._set_state(state)
-        self.vectorizer_ = (
-            SeriesVectorizer.from_config(state["vectorizer"])
-            if self._has_features
-            else ImageVectorizer.from_config(state["vectorizer"], load=load_image)
-        )
+    def _given_module(self) -> nn.Module | None:
+        return self.encoder if isinstance(self.encoder, nn.Module) else None

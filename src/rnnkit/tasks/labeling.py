@@ -1,82 +1,50 @@
-"""What the estimators share that label every step: emissions, paths, scores, labels with gaps."""
+"""What the estimators share that label every step: emissions, paths, scores."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.batch import pack_like
+from rnnkit.codecs import Examples, FrameCodec, TaggerCodec
+from rnnkit.codecs.labels import ClassWeight
 from rnnkit.decode import viterbi
 from rnnkit.errors import InputError, OptionError
-from rnnkit.networks import (
-    ConditionalRandomField,
-    FrameEmbedding,
-    TaggerNetwork,
-    TokenEmbedding,
-    WordEmbedding,
-    build_encoder,
-)
-from rnnkit.packed import Layout, Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator, check_classes, with_classes
-from rnnkit.tasks.carrying import StepBatch, outputs_of
-from rnnkit.tasks.objectives import NO_LABEL, CrossEntropy
-from rnnkit.tasks.spelling import Sequences
-from rnnkit.tasks.videos import Footage
-from rnnkit.tasks.weights import class_weights
-from rnnkit.vectorize import LabelEncoder, labels_from_json, labels_to_json
+from rnnkit.learn import SizedBatches
+from rnnkit.networks import TaggerNetwork
+from rnnkit.options.networks import Bidirectional, Path
+from rnnkit.options.training import ClassWeights, LabelSmoothing, Windows
+from rnnkit.packed import Packed
+from rnnkit.tasks.batches import StepBatch, WindowedBatches, outputs_of, source_of
+from rnnkit.tasks.estimator import CrossEntropy, Encoded, Output, SequenceEstimator
 
 __all__ = ["StepTagger"]
 
+S = TypeVar("S", TaggerCodec, FrameCodec)
 
-class StepTagger(SequenceEstimator):
+
+class StepTagger(
+    SequenceEstimator[S, StepBatch],
+    ClassWeights,
+    LabelSmoothing,
+    Windows,
+    Path,
+    Bidirectional,
+    Generic[S],
+):
     """Base of estimators that give every step of a sequence a label, or the path of labels its
     probability; a step whose label is None is read, but nothing is learnt from it.
     """
 
-    # Set by the subclasses' constructors, which only store.
-    cell: str
-    hidden_size: int
-    num_layers: int
-    bidirectional: bool
-    crf: bool
-    dropout: float
-    recurrent_dropout: float
-    label_smoothing: float
-    class_weight: str | Mapping[Hashable, float] | None
-
-    # What a step is called.
-    _step: ClassVar[str] = "step"
-
-    vectorizer_: Any
-    classes_: np.ndarray
     module_: TaggerNetwork
 
-    @abstractmethod
-    def _aligned(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
-        """Sequences, some of them maybe empty, and as many labels as each has steps."""
-
-    @abstractmethod
-    def _fitted_vectorizer(self, X: list[Any]) -> Any:
-        """What makes numbers of sequences."""
-
-    @abstractmethod
-    def _embedding(self) -> WordEmbedding | TokenEmbedding | FrameEmbedding | None:
-        """What makes vectors of the vectorizer's numbers; None where they are vectors."""
-
-    @property
-    @abstractmethod
-    def _window(self) -> int:
-        """How many steps to either side the feed-forward contrast sees."""
-
-    @abstractmethod
-    def _sources(self, X: list[Any]) -> Sequences | Footage:
-        """Sequences as numbers, from which batches are taken by index."""
+    class_weight: ClassWeight
 
     # -- answers --------------------------------------------------------------------------------
 
@@ -85,9 +53,7 @@ class StepTagger(SequenceEstimator):
 
         With `crf`, the most probable path of labels (Viterbi).
         """
-        check_is_fitted(self, "module_")
-        answers = self._answers(X, self._path, np.empty(0, dtype=np.int64))
-        return [self.classes_[labels].tolist() for labels in answers]
+        return self._labels(self._inputs(X))
 
     def predict_proba(self, X: Any) -> list[np.ndarray]:
         """p(label | sequence) of each step, (T, K) for each sequence; rows sum to 1.
@@ -95,17 +61,16 @@ class StepTagger(SequenceEstimator):
         With `crf`, over all paths of labels (forward-backward), so that the best label of a step
         need not be that of the best path.
         """
-        check_is_fitted(self, "module_")
-        return self._answers(X, self._probabilities, np.empty((0, len(self.classes_))))
+        nothing = np.empty((0, len(self.classes_)))
+        return self._of_steps(self._inputs(X), self._probabilities, nothing)
 
     def score(self, X: Any, y: Any) -> float:
         """Share of steps with the right label, without padding and steps whose label is None."""
         check_is_fitted(self, "module_")
-        self._check_columns(X, reset=False)
-        sequences, labels = self._aligned(X, y, fitted=True)
+        examples = self._pairs(self.codec_, X, y)
         pairs = [
             pair
-            for guesses, row in zip(self.predict(sequences), labels, strict=True)
+            for guesses, row in zip(self._labels(examples), examples.known, strict=True)
             for pair in zip(guesses, row, strict=True)
             if pair[1] is not None
         ]
@@ -113,28 +78,31 @@ class StepTagger(SequenceEstimator):
             raise InputError("there is no step to score: no sequence has one with a label.")
         return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
-    def _answers(
-        self, X: Any, of: Callable[[Packed], Tensor], nothing: np.ndarray
+    def _labels(self, examples: Examples[Any, Any]) -> list[list[Any]]:
+        answers = self._of_steps(examples, self._path, np.empty(0, dtype=np.int64))
+        return [self.classes_[labels].tolist() for labels in answers]
+
+    def _of_steps(
+        self, examples: Examples[Any, Any], of: Callable[[Packed], Tensor], nothing: np.ndarray
     ) -> list[np.ndarray]:
         """What `of` makes of the emissions (N, K), sequence by sequence."""
-        sequences = self._inputs(X)
         # An empty sentence has no step to label, and no network needs to run for it.
-        filled = [i for i, sequence in enumerate(sequences) if len(sequence)]
-        results = [nothing for _ in sequences]
+        filled = [i for i, sequence in enumerate(examples.inputs) if len(sequence)]
+        results = [nothing for _ in examples.inputs]
 
         def answer(batch: StepBatch) -> list[Tensor]:
-            emissions = self._emissions(batch)
+            emissions = self._emissions(self.module_, batch)
             return emissions.with_data(of(emissions)).to_sequences()
 
         if filled:
-            data = self._encode([sequences[i] for i in filled], None)
-            for i, rows in zip(filled, self._in_batches(data, answer), strict=True):
+            inputs = Examples[Any, Any]([examples.inputs[i] for i in filled])
+            for i, rows in zip(filled, self._answers(inputs, answer), strict=True):
                 results[i] = rows.numpy()
         return results
 
-    def _emissions(self, batch: StepBatch) -> Packed:
+    def _emissions(self, network: nn.Module, batch: StepBatch) -> Packed:
         """(N, K) what the network says of each step alone, in float64."""
-        return batch.source.x.with_data(self.module_(*batch.source).double())
+        return batch.source.x.with_data(network(*batch.source).double())
 
     def _path(self, emissions: Packed) -> Tensor:
         """(N,) the best label of each step."""
@@ -150,7 +118,17 @@ class StepTagger(SequenceEstimator):
             return torch.softmax(emissions.data, dim=-1)
         return crf.marginals(emissions)
 
-    def __sklearn_tags__(self) -> Any:
+    @property
+    def classes_(self) -> np.ndarray:
+        """(K,) the labels, sorted."""
+        return self.codec_.labels.classes
+
+    @property
+    def vectorizer_(self) -> Any:
+        """What makes numbers of sequences."""
+        return self.codec_.vectorizer
+
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.estimator_type = None
         tags.target_tags.required = True
@@ -178,136 +156,51 @@ class StepTagger(SequenceEstimator):
                 f"{self.crf})."
             )
 
-    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
-        if y is None:
-            raise InputError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: a list "
-                f"of labels for each sequence."
-            )
-        sequences, labels = self._aligned(X, y, fitted=fitted)
-        for position, sequence in enumerate(sequences):
-            if len(sequence) == 0:
-                raise InputError(f"X[{position}] is empty: leave out sequences without a step.")
-        return sequences, labels
-
-    def _label_lists(self, sequences: list[Any], y: Any) -> list[list[Any]]:
-        """Labels as lists, one for each step of each sequence."""
-        check_consistent_length(sequences, y)
-        labels = [_plain_list(row) for row in y]
-        for position, (sequence, row) in enumerate(zip(sequences, labels, strict=True)):
-            if len(sequence) != len(row):
-                raise InputError(
-                    f"X[{position}] has {len(sequence)} {self._step}s but y[{position}] has "
-                    f"{len(row)} labels; each {self._step} needs one."
-                )
-        return labels
-
-    def _learn_labels(self, y: Any, classes: Any = None) -> None:
-        given = _given(y)
-        if self.crf and len(given) < sum(map(len, y)):
-            raise InputError("crf=True learns whole paths, but some labels are None.")
-        if not given:
-            raise InputError("y holds no label but None: there is nothing to learn from.")
-        self._labels = LabelEncoder(with_classes(given, classes))
-        self.classes_ = self._labels.classes
-        check_classes(self.classes_)
-
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        self.vectorizer_ = self._fitted_vectorizer(X)
-        given = np.array(_given(y), dtype=self.classes_.dtype)
-        self.class_weight_ = class_weights(self.class_weight, self.classes_, given)
-
-    def _build(self) -> nn.Module:
-        embedding = self._embedding()
-        width = self.vectorizer_.num_features if embedding is None else embedding.embedding_size
-        encoder = build_encoder(
-            self.cell,
-            width,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            window=self._window,
-        )
-        num_classes = len(self.classes_)
-        crf = ConditionalRandomField(num_classes) if self.crf else None
-        return TaggerNetwork(embedding, encoder, num_classes, crf=crf)
-
-    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        sources = self._sources(X)
-        targets = None if y is None else self._targets(y)
+    def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
+        numbers = codec.encode(examples.inputs)
+        targets = None if examples.targets is None else codec.encode_targets(examples.targets)
 
         def collate(indices: np.ndarray) -> StepBatch:
-            source = sources.batch(indices)
+            source = source_of(numbers, indices)
             if targets is None:
                 return StepBatch(source, None)
             return StepBatch(source, pack_like([targets[i] for i in indices], source.x))
 
-        return Encoded(np.array([len(row) for row in sources.rows]), collate)
+        return Encoded(numbers.lengths, collate)
 
-    def _targets(self, y: Sequence[Sequence[Any]]) -> list[np.ndarray]:
-        labels = [label for row in y for label in row]
-        known = np.array([label is not None for label in labels])
-        flat = np.full(len(labels), NO_LABEL)
-        flat[known] = self._labels.encode(label for label in labels if label is not None)
-        return np.split(flat, np.cumsum([len(row) for row in y])[:-1])
+    def _batches(self, data: Encoded[StepBatch], seed: int, epoch: int) -> SizedBatches:
+        batches = self._shuffled(data, seed, epoch)
+        if self.update_every is None:
+            return batches
+        return WindowedBatches(batches, data.lengths, self.update_every)
 
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        logits = self._after_labels(module, outputs_of(module, batch), batch)
-        return logits, batch.targets, len(logits)
+    def _forward(self, network: nn.Module, batch: StepBatch) -> Output:
+        logits = self._after_labels(network, outputs_of(network, batch), batch)
+        return Output(logits, batch.targets, len(logits), batch.source.x.layout)
 
-    def _after_labels(self, module: Any, emissions: Tensor, batch: StepBatch) -> Tensor:
+    def _after_labels(self, network: nn.Module, emissions: Tensor, batch: StepBatch) -> Tensor:
         """(N, K) logits of each step's label, with `crf` after the labels that are before it.
 
         Either way their cross-entropy is -log p(labels | sequence), a mean over the steps.
         """
-        if module.crf is None:
+        crf: nn.Module | None = network.crf  # type: ignore[assignment]
+        if crf is None or batch.targets is None:
             return emissions
-        logits: Tensor = module.crf(batch.source.x.with_data(emissions), batch.targets)
+        logits: Tensor = crf(batch.source.x.with_data(emissions), batch.targets)
         return logits
 
-    def _figures(self, batch: Any) -> dict[str, Tensor]:
-        emissions = self._emissions(batch)
-        logits = self._after_labels(self.module_, emissions.data, batch)
-        figures = self._objective().figures(logits, batch.targets)
+    def _figures(self, codec: S, network: nn.Module, batch: StepBatch) -> dict[str, Tensor]:
+        emissions = self._emissions(network, batch)
+        logits = self._after_labels(network, emissions.data, batch)
+        assert batch.targets is not None
+        figures = self._objective(codec).figures(logits, batch.targets)
         right = self._path(emissions) == batch.targets  # which no label was given for
         known = figures["valid_loss"].isfinite()
         return {**figures, "valid_accuracy": torch.where(known, right.double(), torch.nan)}
 
-    def _objective(self) -> CrossEntropy:
-        weight = None if self.class_weight_ is None else torch.tensor(self.class_weight_)
-        return CrossEntropy(weight=weight, label_smoothing=self.label_smoothing)
-
-    def _look(self, batch: Any) -> Any:
-        return self.module_(*batch.source)
-
-    def _layout(self, batch: Any) -> Layout:
-        layout: Layout = batch.source.x.layout
-        return layout
-
-    def _get_state(self) -> dict[str, Any]:
-        return {
-            "vectorizer": self.vectorizer_.get_config(),
-            "labels": labels_to_json(self.classes_),
-            "class_weight": self.class_weight_,
-        }
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        self._labels = LabelEncoder(labels_from_json(state["labels"]))
-        self.classes_ = self._labels.classes
-        # Older files know no weights.
-        self.class_weight_ = state.get("class_weight")
-
-
-def _given(y: Sequence[Sequence[Any]]) -> list[Any]:
-    return [label for row in y for label in row if label is not None]
-
-
-def _plain_list(row: Any) -> list[Any]:
-    if isinstance(row, str) or not hasattr(row, "__len__"):
-        raise InputError(
-            f"y should hold a list of labels for each sequence, but holds {row!r:.40}."
+    def _objective(self, codec: S) -> CrossEntropy:
+        weights = codec.labels.weights
+        return CrossEntropy(
+            weight=None if weights is None else torch.tensor(weights),
+            label_smoothing=self.label_smoothing,
         )
-    values: list[Any] = row.tolist() if isinstance(row, np.ndarray) else list(row)
-    return values

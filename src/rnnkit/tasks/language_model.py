@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,39 +14,42 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.batch import Batches, pack, pack_like
+from rnnkit.codecs import Examples, LanguageCodec
+from rnnkit.codecs.language import EOS, UNKNOWN, shifted
+from rnnkit.codecs.reading import Text, read_texts
 from rnnkit.decode import Sampler, follow
 from rnnkit.errors import InputError, OptionError
-from rnnkit.learn import Callback
-from rnnkit.networks import LanguageNetwork, TokenEmbedding, build_encoder
+from rnnkit.learn import Callback, SizedBatches
+from rnnkit.networks import LanguageNetwork
 from rnnkit.networks.language import rows_first
 from rnnkit.options import LanguageModelOptions
-from rnnkit.packed import Layout, Packed
-from rnnkit.tasks.base import Encoded, SequenceEstimator
-from rnnkit.tasks.carrying import Carry, StepBatch
-from rnnkit.tasks.inputs import read_texts
-from rnnkit.tasks.objectives import CrossEntropy
-from rnnkit.tasks.spelling import Source
-from rnnkit.tasks.windows import TextWindows, shifted
+from rnnkit.packed import Packed
+from rnnkit.plans import LanguagePlan, Plan
+from rnnkit.tasks import planning
+from rnnkit.tasks.batches import Carry, Source, StepBatch, TextWindows
+from rnnkit.tasks.estimator import CrossEntropy, Encoded, Output, SequenceEstimator
 from rnnkit.vectorize import DocumentVectorizer
 
 __all__ = ["LanguageModel"]
 
-EOS, UNKNOWN = DocumentVectorizer.EOS, DocumentVectorizer.UNKNOWN
-
 # Rows whose logits are made at once where no gradient is wanted.
 EVALUATED_ROWS = 1024
 
-Text = str | Sequence[str]
+
+class Perplexity(CrossEntropy):
+    """Cross-entropy, of which e to the power of the mean is told too."""
+
+    monitors = {"loss": ("valid_loss", "min"), "perplexity": ("valid_perplexity", "min")}
 
 
 @dataclass(frozen=True)
-class Stream(Encoded):
-    """Texts as one stream of ids too, their end marks among them."""
+class Texts(Encoded[StepBatch]):
+    """Texts by themselves, and as one run of ids, their end marks among them."""
 
     ids: np.ndarray
 
 
-class LanguageModel(SequenceEstimator, LanguageModelOptions):
+class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOptions):
     """Say what comes next in a text, word by word or character by character, and write on.
 
     p(x_1..x_T) = prod_t p(x_t | x_1..x_{t-1}), each a softmax over the vocabulary.
@@ -57,30 +60,16 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
     through time, Mikolov et al. 2010). A short text is cut into fewer parts, so
     that each has at least as many windows as there are parts.
 
-    Parameters
-    ----------
-    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast, which
-        sees the last `window` tokens only (Bengio et al. 2003).
-    level : "word" (split at white space, nothing filtered), "char" or "jamo".
-    lower, normalize : as in `Tokenizer`. num_words, min_count : vocabulary; tokens beyond
-        are `<unk>`, which has a probability and is never written. With min_count=1 training shows
-        no unknown token, and the probability of one that comes later means little.
-    end_mark : after what an `<eos>` token stands, "line", "document" (each text of a list) or
-        "none". "auto": after each text of a list; in one string after each line of words, and
-        nowhere between characters, where a line break is one of them.
-    embedding_size, hidden_size, num_layers, window : the network. tied : one matrix for the input
-        embedding and the output (Press & Wolf 2017; Inan et al. 2017).
-    dropout, recurrent_dropout, rare_dropout : locked dropout on inputs and states; share of W_hh
-        dropped (Merity, Keskar & Socher 2018); chance that a token seen once is read as unknown.
-    bptt_steps : steps of a window. bptt : how far gradients go back inside of it.
-    monitor : "loss" or "perplexity" of held-out text. validation_fraction : share of the text that
-        is held out, its end: the last texts of a list, the last lines of one. The others are those
-        of `SequenceClassifier`.
+    Tokens that are not in the vocabulary are `<unk>`, which has a probability and is never written.
+    With min_count=1 training shows no unknown token, and the probability of one that comes later
+    means little. With cell="none" (Bengio et al. 2003) the last `window` tokens are all that is
+    seen. tied: Press & Wolf 2017; Inan et al. 2017. recurrent_dropout: Merity, Keskar & Socher
+    2018. Held out is the end of the text: the last texts of a list, the last lines of one.
 
     Attributes
     ----------
-    vectorizer_, module_, history_, num_parameters_; `module_.embedding` and `module_.encoder` are
-    of the classes of which the other tasks' networks are made.
+    vectorizer_, module_, history_, num_parameters_, codec_, plan_; `module_.embedding` and
+    `module_.encoder` are of the classes of which the other tasks' networks are made.
 
     >>> model = LanguageModel(level="char", hidden_size=16, embedding_size=8, num_layers=1,
     ...                       max_epochs=15, lr=0.03, dropout=0, bptt_steps=8, random_state=0)
@@ -92,11 +81,6 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
     """
 
     module_: LanguageNetwork
-
-    _monitors: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "loss": ("valid_loss", "min"),
-        "perplexity": ("valid_perplexity", "min"),
-    }
 
     def fit(
         self,
@@ -122,10 +106,10 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
 
         X is read as one stream from beginning to end, the state carried from text to text.
         """
-        (stream,) = self._ids_of(X, joined=True)
-        if len(stream) == 0:
+        ids = np.concatenate(self._ids(X))
+        if len(ids) == 0:
             raise InputError("there is no token to score: X is empty.")
-        return float(self._log_probs([stream])[0].mean())
+        return float(self._log_probs(self.module_, [ids])[0].mean())
 
     def perplexity(self, X: Any) -> float:
         """exp(-score(X)): among how many equally probable tokens the model is as undecided."""
@@ -135,14 +119,13 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
         """Log-probability (nats) of each text by itself, (n,): the sum over its tokens, its end
         marks included.
         """
-        return np.array([log_probs.sum() for log_probs in self._log_probs(self._ids_of(X))])
+        found = self._log_probs(self.module_, self._ids(X))
+        return np.array([log_probs.sum() for log_probs in found])
 
-    def _ids_of(self, X: Any, *, joined: bool = False) -> list[np.ndarray]:
-        check_is_fitted(self, "module_")
-        rows = self.vectorizer_.transform(self._inputs(X))
-        return [np.concatenate(rows)] if joined else rows
+    def _ids(self, X: Any) -> Sequence[np.ndarray]:
+        return self.codec_.encode(self._inputs(X).inputs).rows
 
-    def _log_probs(self, rows: list[np.ndarray]) -> list[np.ndarray]:
+    def _log_probs(self, network: LanguageNetwork, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """(T,) of each row's ids."""
         results = [np.empty(0) for _ in rows]
         filled = [index for index, row in enumerate(rows) if len(row)]
@@ -151,11 +134,11 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
             lambda indices: [filled[i] for i in indices],
             batch_size=self.batch_size,
         )
-        self.module_.eval()
+        network.eval()
         for indices in batches:
             x, targets = _side_by_side([rows[i] for i in indices])
             steps = max(1, EVALUATED_ROWS // len(indices))
-            said = x.with_data(self.module_.log_probs(x, targets, steps=steps))
+            said = x.with_data(network.log_probs(x, targets, steps=steps))
             for index, log_probs in zip(indices, said.to_sequences(), strict=True):
                 results[index] = log_probs.numpy()
         return results
@@ -219,9 +202,7 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
             read_texts([prompt], "prompt")
         return np.concatenate([[EOS], self.vectorizer_.prompt(prompt)]).astype(np.int64)
 
-    def _follow(
-        self, read: np.ndarray, pick: Callable[[Tensor], Tensor] | None, max_length: int
-    ) -> Iterator[int]:
+    def _follow(self, read: np.ndarray, pick: Sampler | None, max_length: int) -> Iterator[int]:
         marked = self.vectorizer_.end_mark
         state = None
         if len(read) > 1:
@@ -237,121 +218,69 @@ class LanguageModel(SequenceEstimator, LanguageModelOptions):
             forbid=[UNKNOWN, EOS] if marked == "none" else [UNKNOWN],
         )
 
+    @property
+    def vectorizer_(self) -> DocumentVectorizer:
+        """What makes ids of texts, and texts of ids."""
+        return self.codec_.vectorizer
+
     # -- how it is made -------------------------------------------------------------------------
 
-    def _check_options(self) -> None:
-        super()._check_options()
-        self._vectorizer("document")
+    def _codec_type(self) -> type[LanguageCodec]:
+        return LanguageCodec
 
-    def _vectorizer(self, end_mark: str) -> DocumentVectorizer:
-        return DocumentVectorizer(
-            level=self.level,
-            lower=self.lower,
-            normalize=self.normalize,
-            num_words=self.num_words,
-            min_count=self.min_count,
-            end_mark=end_mark,
+    def _plan(self, codec: LanguageCodec) -> LanguagePlan:
+        return LanguagePlan(
+            planning.token_vectors(self, [codec.vectorizer.size]),
+            planning.encoder(
+                self, self.embedding_size, bidirectional=False, window=self.window - 1
+            ),
+            self.tied,
         )
 
-    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], None]:  # noqa: ARG002
-        if not fitted:
-            self.kind_ = "text"
-            self._end_mark = self._resolved(isinstance(X, str))
-        return self._inputs(X), None
-
-    def _resolved(self, one_string: bool) -> str:
-        """Where the end marks of this text stand."""
-        if self.end_mark != "auto":
-            return self.end_mark
-        if not one_string:
-            return "document"
-        return "line" if self.level == "word" else "none"
-
-    def _inputs(self, X: Any) -> list[Any]:
-        return read_texts([X] if isinstance(X, str) else X, "X")
-
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:  # noqa: ARG002 - X alone counts
-        self.vectorizer_ = self._vectorizer(self._end_mark).fit(X)
-
-    def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:  # noqa: ARG002
-        """Keep the order: the end is held out, of a list or of the only text."""
-        if len(X) == 1:
-            before, after = _cut(X[0], self.validation_fraction)
-            return ([before], y, ([after], y)) if before and after else (X, y, None)
-        count = int(len(X) * self.validation_fraction)
-        return (X[:-count], y, (X[-count:], y)) if count else (X, y, None)
-
-    def _build(self) -> nn.Module:
-        embedding = TokenEmbedding(
-            [self.vectorizer_.size],
-            self.embedding_size,
-            rare=self.vectorizer_.rare(),
-            rare_dropout=self.rare_dropout,
-        )
-        encoder = build_encoder(
-            self.cell,
-            self.embedding_size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=False,
-            dropout=self.dropout,
-            recurrent_dropout=self.recurrent_dropout,
-            window=self.window - 1,
-        )
-        return LanguageNetwork(embedding, encoder, tied=self.tied)
-
-    def _begin(self, data: Encoded) -> nn.Module:
+    def _begin(self, codec: LanguageCodec, plan: Plan, data: Encoded[StepBatch]) -> nn.Module:
         # No gate need remember for longer than the gradient goes back.
         lengths = np.minimum(data.lengths, self.bptt_steps)
-        return super()._begin(Encoded(lengths, data.collate))
+        return super()._begin(codec, plan, Encoded(lengths, data.collate))
 
-    def _encode(self, X: list[Any], y: Any | None) -> Stream:  # noqa: ARG002 - there is no y
-        rows = self.vectorizer_.transform(X)
-        ids = np.concatenate(rows)
+    def _encode(self, codec: LanguageCodec, examples: Examples[Text, None]) -> Texts:
+        numbers = codec.encode(examples.inputs)
+        ids = np.concatenate(numbers.rows)
         if not np.any(ids != EOS):
             raise InputError("X holds no token, but a text to learn from is expected.")
-        return Stream(
-            np.array([len(row) for row in rows]),
-            lambda indices: _whole([rows[i] for i in indices]),
-            ids,
+        return Texts(
+            numbers.lengths, lambda indices: _whole([numbers.rows[i] for i in indices]), ids
         )
 
-    def _batches(self, data: Any, seed: int | None, epoch: int) -> Any:  # noqa: ARG002 - in order
+    def _batches(
+        self,
+        data: Encoded[StepBatch],
+        seed: int,  # noqa: ARG002 - a text is read in its order
+        epoch: int,  # noqa: ARG002
+    ) -> SizedBatches:
+        assert isinstance(data, Texts)
         windows = len(data.ids) // self.bptt_steps
         streams = max(1, min(self.batch_size, math.isqrt(windows)))
-        return TextWindows(data.ids, streams, self.bptt_steps, mark=EOS)
+        return TextWindows(data.ids, streams, self.bptt_steps)
 
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
+    def _forward(self, network: nn.Module, batch: StepBatch) -> Output:
         x, carry = batch.source.x, batch.carry or Carry()
-        logits, after = module(x, carry.before(batch.begin, x.layout.num_sequences))
+        logits, after = network(x, carry.before(batch.begin, x.layout.num_sequences))
         carry.keep(batch.begin, batch.end, after)
-        return logits, batch.targets, len(batch.targets)
+        return Output(logits, batch.targets, len(logits), x.layout)
 
-    def _evaluate(self, data: Any) -> dict[str, float]:
-        loss = -float(self._log_probs([data.ids])[0].mean())
+    def _evaluate(
+        self,
+        codec: LanguageCodec,  # noqa: ARG002 - the ids say it all
+        network: nn.Module,
+        data: Encoded[StepBatch],
+    ) -> dict[str, float]:
+        assert isinstance(data, Texts)
+        assert isinstance(network, LanguageNetwork)
+        loss = -float(self._log_probs(network, [data.ids])[0].mean())
         return {"valid_loss": loss, "valid_perplexity": math.exp(min(loss, 700.0))}
 
-    def _objective(self) -> CrossEntropy:
-        return CrossEntropy()
-
-    def _look(self, batch: Any) -> Any:
-        logits, _ = self.module_(batch.source.x)
-        return logits
-
-    def _layout(self, batch: Any) -> Layout:
-        layout: Layout = batch.source.x.layout
-        return layout
-
-    def _step_labels(self, sequence: Any) -> list[str]:
-        (ids,) = self.vectorizer_.transform([sequence])
-        return [self.vectorizer_.tokens[index] for index in shifted(ids, EOS)]
-
-    def _get_state(self) -> dict[str, Any]:
-        return {"vectorizer": self.vectorizer_.get_config()}
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        self.kind_ = "text"
-        self.vectorizer_ = DocumentVectorizer.from_config(state["vectorizer"])
+    def _objective(self, codec: LanguageCodec) -> Perplexity:  # noqa: ARG002
+        return Perplexity()
 
 
 def _whole(rows: list[np.ndarray]) -> StepBatch:
@@ -362,22 +291,16 @@ def _whole(rows: list[np.ndarray]) -> StepBatch:
 
 def _side_by_side(rows: list[np.ndarray]) -> tuple[Packed, Tensor]:
     """(N, 1) what is read of each text, packed, and (N,) the ids that follow."""
-    x = pack([shifted(row, EOS)[:, None] for row in rows])
+    x = pack([shifted(row)[:, None] for row in rows])
     return x, pack_like(rows, x)
 
 
-def _cut(text: Text, share: float) -> tuple[Text, Text]:
-    """A text in two, the second of about that share, where a line or else a word begins."""
-    place = int(len(text) * (1 - share))
-    if isinstance(text, str):
-        begin = text.rfind("\n", 0, place) + 1 or text.rfind(" ", 0, place) + 1
-        place = begin or place
-    return text[:place], text[place:]
-
-
 def _picker(
-    temperature: float, top_k: int | None, top_p: float | None, random_state: Any
-) -> Callable[[Tensor], Tensor] | None:
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    random_state: int | np.random.RandomState | None,
+) -> Sampler | None:
     """What takes the next token; None for the most probable."""
     if temperature == 0:
         return None
@@ -386,5 +309,5 @@ def _picker(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
-        generator=torch.Generator().manual_seed(seed),
+        generator=np.random.default_rng(seed),
     )

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sklearn.utils import Tags
 
-import numpy as np
-
-from rnnkit.networks import TokenEmbedding, WordEmbedding
+from rnnkit.codecs import TaggerCodec
 from rnnkit.options import TaggerOptions
-from rnnkit.tasks.inputs import read_like
+from rnnkit.plans import TaggerPlan, Tokens, Words
+from rnnkit.tasks import planning
 from rnnkit.tasks.labeling import StepTagger
-from rnnkit.tasks.spelling import Sentences, Sequences, spelled
-from rnnkit.tasks.subjects import step_labels
-from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, WordVectorizer, used_steps
+from rnnkit.vectorize import SeriesVectorizer, WordVectorizer
 
 __all__ = ["SequenceTagger"]
-
-VECTORIZERS: dict[str, Any] = {
-    "text": WordVectorizer,
-    "series": SeriesVectorizer,
-    "ids": IdVectorizer,
-}
 
 # The feed-forward contrast sees this many neighbors to either side.
 WINDOW = 2
 
 
-class SequenceTagger(StepTagger, TaggerOptions):
+class SequenceTagger(StepTagger[TaggerCodec], TaggerOptions):
     """Give every step a label: the part of speech of each word, the state at each moment.
 
     A step whose label is None is read, but nothing is learnt from it and it is not scored.
@@ -36,26 +27,12 @@ class SequenceTagger(StepTagger, TaggerOptions):
     W h_t + b are the emissions of a conditional random field over the whole path of labels (Lample
     et al. 2016, equation 1), and training minimizes its -log p(path), a mean over the steps.
 
-    Parameters
-    ----------
-    cell : "lstm", "gru", "rnn" (tanh), "rnn-relu", or "none" for the feed-forward contrast (a
-        window of two steps to either side).
-    inputs : "auto", "text" (strings, split at white space), "tokens", "series" or "ids".
-    lower, normalize, min_count : how words are counted; characters keep their case.
-    affixes : the longest prefix and suffix of a word, in characters, that has a vector of its own,
-        which is added to the word's; 0 for none.
-    character_size, character_hidden_size : of the character network; character_size=0 leaves it
-        out.
-    crf : whether labels depend on their neighbors'; not together with label_smoothing and
-        class_weight.
-    update_every : steps between two updates of the weights, for long sequences that are read
-        forward only (bidirectional=False): they are read in windows of so many steps, a training
-        step each, the state carried from one to the next. None: a training step for whole ones.
-    scale, missing : for series. The others are those of `SequenceClassifier`.
+    X: lists of words, strings that are split at white space, series or ids. y: a list of labels for
+    each. With cell="none" a step sees two steps to either side.
 
     Attributes
     ----------
-    classes_, vectorizer_, module_, history_, num_parameters_
+    classes_, vectorizer_, module_, history_, num_parameters_; codec_ and plan_
 
     >>> model = SequenceTagger(max_epochs=30, lr=0.02, hidden_size=16, random_state=0)
     >>> model = model.fit([["dogs", "bark"], ["birds", "sing"]] * 9, [["N", "V"]] * 18)
@@ -63,7 +40,7 @@ class SequenceTagger(StepTagger, TaggerOptions):
     [['N', 'V'], []]
     """
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True
@@ -71,82 +48,20 @@ class SequenceTagger(StepTagger, TaggerOptions):
 
     # -- how it is made -------------------------------------------------------------------------
 
-    def _aligned(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], list[list[Any]]]:
-        """Without the steps that are padding."""
-        kind, sequences = self._sequences(X, self.inputs, fitted=fitted)
-        sequences = _as_words(kind, sequences)
-        labels = self._label_lists(sequences, y)
-        used = [_steps(kind, sequence) for sequence in sequences]
-        sequences = [sequence[steps] for sequence, steps in zip(sequences, used, strict=True)]
-        return sequences, [row[steps] for row, steps in zip(labels, used, strict=True)]
+    def _codec_type(self) -> type[TaggerCodec]:
+        return TaggerCodec
 
-    def _inputs(self, X: Any) -> list[Any]:
-        kind, sequences = read_like(X, self.kind_)
-        self._check_columns(X, reset=False)
-        return [sequence[_steps(kind, sequence)] for sequence in _as_words(kind, sequences)]
+    def _plan(self, codec: TaggerCodec) -> TaggerPlan:
+        embedding, width = self._vectors(codec)
+        layers = planning.encoder(self, width, bidirectional=self.bidirectional, window=WINDOW)
+        return TaggerPlan(embedding, layers, len(codec.labels), self.crf)
 
-    def _fitted_vectorizer(self, X: list[Any]) -> Any:
-        if self.kind_ == "series":
-            return SeriesVectorizer(scale=self.scale, missing=self.missing).fit(X)
-        if self.kind_ == "ids":
-            return IdVectorizer().fit(X)
-        return WordVectorizer(
-            lower=self.lower,
-            normalize=self.normalize,
-            min_count=self.min_count,
-            affixes=self.affixes,
-        ).fit(X)
-
-    @property
-    def _window(self) -> int:
-        return WINDOW
-
-    def _embedding(self) -> WordEmbedding | TokenEmbedding | None:
-        if self.kind_ == "series":
-            return None
-        words = TokenEmbedding(
-            self.vectorizer_.sizes,
-            self.embedding_size,
-            rare=self.vectorizer_.rare(),
-            rare_dropout=self.rare_dropout,
-        )
-        if not self._spells():
-            return words
-        return spelled(
-            words,
-            self.vectorizer_,
-            character_size=self.character_size,
-            hidden_size=self.character_hidden_size,
-            cell=self.cell,
-            dropout=self.dropout,
-        )
-
-    def _spells(self) -> bool:
-        return self.kind_ == "text" and self.character_size > 0
-
-    def _sources(self, X: list[Any]) -> Sequences:
-        if self._spells():
-            return Sentences(self.vectorizer_, X)
-        return Sequences(self.vectorizer_.transform(X))
-
-    def _step_labels(self, sequence: Any) -> list[str]:
-        return list(sequence) if self.kind_ == "text" else step_labels(self.vectorizer_, sequence)
-
-    def _get_state(self) -> dict[str, Any]:
-        return {"kind": self.kind_, **super()._get_state()}
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        super()._set_state(state)
-        self.kind_ = state["kind"]
-        self.vectorizer_ = VECTORIZERS[self.kind_].from_config(state["vectorizer"])
-
-
-def _as_words(kind: str, sequences: list[Any]) -> list[Any]:
-    return [sequence.split() for sequence in sequences] if kind == "text" else sequences
-
-
-def _steps(kind: str, sequence: Any) -> slice:
-    """The steps of a sequence that are no padding; text has none."""
-    if kind == "series":
-        return used_steps(np.asarray(sequence, dtype=np.float64))
-    return used_steps(sequence) if kind == "ids" else slice(None)
+    def _vectors(self, codec: TaggerCodec) -> tuple[Words | Tokens | None, int]:
+        """What makes vectors of the codec's numbers, None where they are vectors; their size."""
+        if isinstance(codec.vectorizer, SeriesVectorizer):
+            return None, codec.vectorizer.num_features
+        tokens = planning.token_vectors(self, codec.vectorizer.sizes)
+        if not codec.spells or not isinstance(codec.vectorizer, WordVectorizer):
+            return tokens, tokens.output_size
+        words = planning.spelled(self, tokens, codec.vectorizer)
+        return words, words.output_size

@@ -94,6 +94,22 @@ class ImageVectorizer:
         units = images.float() / 255 if images.dtype == torch.uint8 else images
         return (units - mean) / deviation
 
+    @property
+    def means(self) -> np.ndarray:
+        """(C,) the mean of each channel."""
+        return self._fitted[0]
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """(C,) the deviation of each channel."""
+        return self._fitted[1]
+
+    @property
+    def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.mean is None or self.deviation is None:
+            raise InputError("this ImageVectorizer is not fitted: call fit first.")
+        return self.mean, self.deviation
+
     def get_config(self) -> dict[str, Any]:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         config = {

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
 from rnnkit.learn import State
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_tensors, tensors_of
 from rnnkit.packed import Packed
-from rnnkit.tasks.spelling import Source
+from rnnkit.tasks.batches.source import Source
 
 __all__ = ["Carry", "StepBatch", "WindowedBatches", "outputs_of"]
 
@@ -34,6 +34,16 @@ class Carry:
         """The state of the sequences that are still running, which stand first."""
         state = self.states[step]
         return None if state is None else map_tensors(lambda held: held[:, :rows], state)
+
+    @property
+    def last(self) -> Any:
+        """The state after the last step that was read."""
+        return self.states[max(self.states)]
+
+    @property
+    def num_sequences(self) -> int | None:
+        """How many sequences the states are of; None where all begin from zeros."""
+        return next((held.shape[1] for held in tensors_of(self.last)), None)
 
     def keep(self, begin: int, end: int, state: Any) -> None:
         """What a window from one step to another ended with; no gradient goes back there."""

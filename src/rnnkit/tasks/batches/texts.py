@@ -9,28 +9,29 @@ import numpy as np
 from rnnkit.batch import Streams
 from rnnkit.learn import State
 from rnnkit.packed import Layout, Packed
-from rnnkit.tasks.carrying import Carry, StepBatch
-from rnnkit.tasks.spelling import Source
+from rnnkit.codecs.language import EOS, shifted
+from rnnkit.tasks.batches.source import Source
+from rnnkit.tasks.batches.steps import Carry, StepBatch
 
-__all__ = ["TextWindows", "shifted"]
+__all__ = ["TextWindows"]
 
 
 class TextWindows:
     """An epoch: the ids in `num_streams` parts of equal length, `steps` of each at a time.
 
-    Each part begins with zeros and the mark, as a text does. What is left over at the end, fewer
+    Each part begins with zeros and the end mark, as a text does. What is left over at the end, fewer
     ids than there are streams, is not read.
 
-    >>> windows = TextWindows(np.arange(2, 9), 2, 2, mark=0)
+    >>> windows = TextWindows(np.arange(2, 9), 2, 2)
     >>> [(w.source.x.data.flatten().tolist(), w.targets.tolist()) for w in windows]
     [([0, 0, 2, 5], [2, 5, 3, 6]), ([3, 6], [4, 7])]
     """
 
-    def __init__(self, ids: np.ndarray, num_streams: int, steps: int, *, mark: int) -> None:
-        self._x, self._y = shifted(ids, mark), ids
+    def __init__(self, ids: np.ndarray, num_streams: int, steps: int) -> None:
+        self._x, self._y = shifted(ids), ids
         self._num_streams, self._steps = num_streams, steps
         self._length = len(ids) // num_streams
-        self._x[: self._length * num_streams : self._length] = mark
+        self._x[: self._length * num_streams : self._length] = EOS
         self._first: State = {"step": 0, "state": None}
         self._now = 0, Carry()
 
@@ -61,7 +62,3 @@ class TextWindows:
         self._first = state
         self._now = state["step"], Carry({state["step"]: state["state"]})
 
-
-def shifted(ids: np.ndarray, mark: int) -> np.ndarray:
-    """(T,) what is read before each id: the one before it, the mark before the first."""
-    return np.concatenate([[mark], ids[:-1]]).astype(np.int64)

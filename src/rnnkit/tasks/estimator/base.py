@@ -1,14 +1,31 @@
-"""What all estimators share: checks, validation split, training, prediction in batches, files."""
+"""What all estimators share: fitting, prediction in batches, files.
+
+An estimator is composed of three values, and says five things:
+
+    options   what can be chosen: `rnnkit.options`, a base class of the estimator
+    codec     what is learnt of examples besides weights: `rnnkit.codecs`
+    plan      what the network is made of: `rnnkit.plans`, from options and codec
+
+    _codec_type()              which codec reads its examples
+    _plan(codec)               which network answers
+    _objective(codec)          what is minimized
+    _encode(codec, examples)   examples as numbers, from which batches are taken
+    _forward(network, batch)   what the network says of a batch, beside its targets
+
+A text goes this way: `codec.begin` checks it, `codec.learn` learns its words, `_encode` makes ids of
+it and batches of those, `_forward` runs the network, `Objective.loss` is what is gone back through.
+"""
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,61 +36,43 @@ from torch import Tensor, nn
 
 from rnnkit import archive, randomness
 from rnnkit.batch import Batches
-from rnnkit.bptt import Policy, policy_of
+from rnnkit.bptt import policy_of
 from rnnkit.cells import initialize_, set_bptt
+from rnnkit.codecs import Codec, Examples
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError
-from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
-from rnnkit.networks import count_parameters
+from rnnkit.errors import OptionError, TrainingError
+from rnnkit.learn import BatchLoss, Callback, FitState, History, ProgressBar, SizedBatches, Trainer
+from rnnkit.networks import TokenEmbedding, WordEmbedding, build, count_parameters
 from rnnkit.options import check
 from rnnkit.options.page import parameters
-from rnnkit.packed import Layout
-from rnnkit.tasks.carrying import WindowedBatches
-from rnnkit.tasks.files import TABLE, distinct, header_of, load_weights, parameters_from
-from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
-from rnnkit.tasks.objectives import CrossEntropy, Objective
-from rnnkit.tasks.subjects import subject_of_examples
+from rnnkit.options.training import Training
+from rnnkit.plans import Plan
+from rnnkit.tasks.estimator import files
+from rnnkit.tasks.estimator.columns import check_columns
+from rnnkit.tasks.estimator.inspection import subject_of
+from rnnkit.tasks.estimator.objectives import Objective
+from rnnkit.tasks.estimator.values import Encoded, Output, Start
 
-__all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
+__all__ = ["SequenceEstimator"]
+
+C = TypeVar("C", bound=Codec[Any, Any])
+B = TypeVar("B")  # a batch
+R = TypeVar("R")
 
 PREDICT_BATCH = 256
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Examples as numbers: their lengths, and what builds a batch of the chosen ones."""
+class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore[misc]
+    """Base of the estimators; see the module for what a subclass says.
 
-    lengths: np.ndarray
-    collate: Any
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-
-class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
-    """Base of the estimators. Subclasses say how examples become numbers, which network reads them
-    and what it minimizes; every one of them is trained by back-propagation through time.
+    codec_, plan_, module_, history_: what was learnt. A fit that is refused or fails leaves them as
+    they were.
     """
 
-    # Set by the subclasses' constructors, which only store.
-    init: str
-    forget_bias: float
-    optimizer: str
-    lr: float
-    weight_decay: float
-    schedule: str
-    warmup: float
-    bptt: Policy | str | None
-    clip_norm: float | None
-    clip_value: float | None
-    ema_decay: float | None
-    batch_size: int
-    max_epochs: int
-    patience: int | None
-    monitor: str
-    validation_fraction: float
-    random_state: Any
-    verbose: int
+    codec_: C
+    plan_: Plan
+    module_: nn.Module
+    history_: History
 
     # Whether states of a decoder go from step to step, each with a loss of its own.
     _decodes: ClassVar[bool] = False
@@ -81,104 +80,93 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     # Sequences that are read together without training, where a batch of training has fewer.
     _predict_batch: ClassVar[int] = PREDICT_BATCH
 
-    # Steps between two updates, for those that read long sequences in windows.
+    # What belongs to the running process besides what was learnt, and ends with another fit.
+    _running: ClassVar[tuple[str, ...]] = ("_trainer",)
+
     update_every: int | None = None
-
-    # What can be watched on held-out examples.
-    _monitors: ClassVar[Mapping[str, tuple[str, str]]] = CrossEntropy.monitors
-
-    # Parameters that hold a callable: not kept in a file, given again to `load`.
-    callables: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
-        if is_dataclass(cls) and cls.__doc__ is not None and "__doc__" in vars(cls):
+        if is_dataclass(cls) and "__doc__" in vars(cls) and cls.__doc__ is not None:
             # What the table of options says need not be said again.
             cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n\n{parameters(cls)}\n"
-
-    kind_: str  # of the inputs: "text", "series" or "ids"
-    module_: nn.Module
-    history_: History
 
     # -- what a subclass says -------------------------------------------------------------------
 
     @abstractmethod
-    def _read(self, X: Any, y: Any, *, fitted: bool) -> tuple[list[Any], Any]:
-        """Check X and y in the user's terms and return both as lists (y may be an array).
-
-        fitted: X must be of the kind that the model was fitted on; otherwise that is noted.
-        """
+    def _codec_type(self) -> type[C]:
+        """The class of the codec."""
 
     @abstractmethod
-    def _learn_vocabulary(self, X: list[Any], y: Any) -> None:
-        """Set the fitted vectorizers from the training examples."""
+    def _plan(self, codec: C) -> Plan:
+        """What the network is made of."""
 
     @abstractmethod
-    def _build(self) -> nn.Module:
-        """The network for the fitted vectorizers; its recurrent values are set by `init`."""
-
-    @abstractmethod
-    def _encode(self, X: list[Any], y: Any | None) -> Encoded:
-        """Examples as numbers; without y for prediction."""
-
-    @abstractmethod
-    def _logits(self, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor, int]:
-        """What the network says (N, ...), the targets (N, ...), and how many steps were read."""
-
-    @abstractmethod
-    def _inputs(self, X: Any) -> list[Any]:
-        """Check X in the user's terms, for a model that is fitted."""
-
-    @abstractmethod
-    def _look(self, batch: Any) -> Any:
-        """Read a batch, which may be without targets."""
-
-    @abstractmethod
-    def _layout(self, batch: Any) -> Layout | None:
-        """Whose the rows of the logits are; None: one row a sequence, in order."""
-
-    @abstractmethod
-    def _step_labels(self, sequence: Any) -> list[str]:
-        """What the steps of an input are called."""
-
-    @abstractmethod
-    def _get_state(self) -> dict[str, Any]:
-        """Plain JSON: vectorizers and labels."""
-
-    @abstractmethod
-    def _set_state(self, state: dict[str, Any]) -> None:
-        """Fitted attributes from what `_get_state` returned."""
-
-    def _learn_labels(self, y: Any, classes: Any = None) -> None:
-        """Set the labels: those of y, with the examples that will be held out, and `classes`."""
-
-    def _check_columns(self, X: Any, *, reset: bool) -> None:
-        """Note (reset) or compare the columns of a table of series."""
-        if reset:
-            for name in TABLE:
-                self.__dict__.pop(name, None)
-        if self.kind_ == "series" and (reset or hasattr(self, "n_features_in_")):
-            check_columns(self, X, reset=reset)
-
-    def _sequences(self, X: Any, inputs: str, *, fitted: bool) -> tuple[str, list[Any]]:
-        """The kind of X, and its sequences."""
-        if fitted:
-            return read_like(X, self.kind_)
-        kind, sequences = read_sequences(X, inputs)
-        self.kind_ = "text" if kind == "tokens" else kind
-        return kind, sequences
-
-    @abstractmethod
-    def _objective(self) -> Objective:
+    def _objective(self, codec: C) -> Objective:
         """What is minimized."""
 
-    def _targets_itself(self) -> bool:
-        """Whether X holds the targets too."""
-        return False
+    @abstractmethod
+    def _encode(self, codec: C, examples: Examples[Any, Any]) -> Encoded[B]:
+        """Examples as numbers; without targets for prediction."""
 
-    def _groups(self, y: Any) -> np.ndarray:
-        """Classes to keep in proportion when validation examples are set aside; one here."""
-        return np.zeros(len(y), dtype=int)
+    @abstractmethod
+    def _forward(self, network: nn.Module, batch: B) -> Output:
+        """What the network says of a batch, which may be without targets."""
+
+    # -- what a subclass may say otherwise ------------------------------------------------------
+
+    def _check_options(self) -> None:
+        """Raise OptionError where options are out of range, or do not go together."""
+        check(self)
+        policy_of(self.bptt)
+
+    def _check_targets(self, y: Any) -> Any:
+        """Targets as scikit-learn wants them checked, before the codec reads them."""
+        return y
+
+    def _examples(self, codec: C, X: Any, y: Any) -> Examples[Any, Any]:
+        """Inputs and targets like those of the fit, as the codec reads them."""
+        return codec.read(X, self._check_targets(y))
+
+    def _start(self, codec: C) -> Start | None:  # noqa: ARG002 - most begin from nothing
+        """What a fit begins with, if that is not nothing."""
+        return None
+
+    def _begin(self, codec: C, plan: Plan, data: Encoded[B]) -> nn.Module:
+        """The network before its first step."""
+        network = self._network(codec, plan)
+        # Where all sequences are shorter, chrono still needs two lengths of memory to draw from.
+        longest = max(3, int(data.lengths.max()))
+        return initialize_(network, self.init, forget_bias=self.forget_bias, max_steps=longest)
+
+    def _given_module(self) -> nn.Module | None:
+        """A module of the user's own that is built in."""
+        return None
+
+    def _callbacks(self) -> list[Callback]:
+        """What the estimator itself does during a fit."""
+        return []
+
+    def _batches(self, data: Encoded[B], seed: int, epoch: int) -> SizedBatches:
+        """An epoch of training."""
+        return self._shuffled(data, seed, epoch)
+
+    def _next_batches(self, codec: C, data: Encoded[B], seed: int, call: int) -> SizedBatches:
+        """What one call of partial_fit goes over."""
+        return self._batches(data, seed, call)
+
+    def _figures(self, codec: C, network: nn.Module, batch: B) -> dict[str, Tensor]:
+        """By its name in the history, the values of each target of a held-out batch."""
+        output = self._forward(network, batch)
+        return self._objective(codec).figures(output.said, output.known)
+
+    def _evaluate(self, codec: C, network: nn.Module, data: Encoded[B]) -> dict[str, float]:
+        """Means over the targets, such as the loss without smoothing or weights."""
+        told: dict[str, list[Tensor]] = {}
+        for batch in self._in_order(data):
+            for name, values in self._figures(codec, network, batch).items():
+                told.setdefault(name, []).append(values.double())
+        return {name: float(torch.cat(values).nanmean()) for name, values in told.items()}
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -195,63 +183,116 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         validation: (X, y) to watch instead of a share of the training data.
         callbacks: objects with the hooks of `rnnkit.learn.Callback`.
         An interrupt (Ctrl-C) ends training, keeps the best weights so far, and warns.
+        Raises InputError or OptionError for what cannot be learnt from, and TrainingError where the
+        loss is no longer finite: the estimator is as it was before then, and the error's `fitted`
+        is one with the best weights so far.
         """
-        self._check_options()
-        table, (X, y) = X, self._read(X, y, fitted=False)
-        self._check_columns(table, reset=True)
-        self._learn_labels(y)
-        seed = _seed(self.random_state)
-        if validation is not None:
-            held_out = self._read(*validation, fitted=True)
-        else:
-            X, y, held_out = self._hold_out(X, y, seed)
-        with randomness.using(torch.Generator().manual_seed(seed)):
-            self._learn_vocabulary(X, y)
-            train = self._encode(X, y)
-            self.module_ = self._begin(train)
-            self._train(train, held_out, seed, list(callbacks))
+        learner = self._unfitted()
+        learner._fit(X, y, validation, list(callbacks))
+        self._become(learner)
+        if self.history_.stopped == "interrupted":
+            warnings.warn(
+                "training was interrupted; the best weights so far are kept.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return self
 
     def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> Self:
         """Go once over X and y, keeping what was learnt before.
 
         The first call fixes the vocabulary and the classes (`classes` names those that X does not
-        show yet); later calls read unknown words as unknown.
+        show yet); later calls read unknown words as unknown. A first call that fails leaves the
+        estimator unfitted, a later one with the steps that it took before.
         """
-        self._check_options()
         begun = hasattr(self, "module_")
-        table, (X, y) = X, self._read(X, y, fitted=begun)
-        self._check_columns(table, reset=not begun)
-        seed = _seed(self.random_state)
-        # Each call has its own order and dropout, or the same units would be dropped every time.
-        self._calls = getattr(self, "_calls", 0) + 1
-        with randomness.using(torch.Generator().manual_seed(seed + self._calls)):
-            if not begun:
-                self._learn_labels(y, classes)
-                self._learn_vocabulary(X, y)
-            data = self._encode(X, y)
-            if not begun:
-                self.module_ = self._begin(data)
-            if not hasattr(self, "_trainer"):
-                self._trainer = self._make_trainer([], watched=False)
-            self._trainer.running.seed, self._trainer.running.calls = seed, self._calls
-            self.module_.train()
-            for batch in self._next_batches(data, seed):
-                self._trainer.train_batch(batch)
-            self.module_.eval()
+        learner = self if begun else self._unfitted()
+        learner._partial_fit(X, y, classes)
+        if not begun:
+            self._become(learner)
         return self
 
-    def _begin(self, data: Encoded) -> nn.Module:
-        """The network before its first step."""
-        # Where all sequences are shorter, chrono still needs two lengths of memory to draw from.
-        longest = max(3, int(data.lengths.max()))
-        module = initialize_(
-            self._build(), self.init, forget_bias=self.forget_bias, max_steps=longest
-        )
-        return set_bptt(module, self.bptt)
+    def _unfitted(self) -> Self:
+        """A copy that has learnt nothing. A fit works on it, and only then becomes it."""
+        learner = copy.copy(self)
+        for name in vars(self):
+            if (name.endswith("_") and not name.startswith("_")) or name in self._running:
+                vars(learner).pop(name, None)
+        return learner
 
-    def _train(self, train: Encoded, held_out: Any, seed: int, callbacks: list[Callback]) -> None:
-        valid = self._encode(*held_out) if held_out is not None else None
+    def _become(self, learner: Self) -> None:
+        """The one place where a fit changes an estimator."""
+        vars(self).clear()
+        vars(self).update(vars(learner))
+
+    def _fit(
+        self, X: Any, y: Any, validation: tuple[Any, Any] | None, callbacks: list[Callback]
+    ) -> None:
+        self._check_options()
+        codec, examples = self._codec_type().begin(self, X, self._check_targets(y))
+        self._check_columns(codec, X, reset=True)
+        seed = _seed(self.random_state)
+        if validation is None:
+            generator = np.random.default_rng(seed)
+            train, held_out = codec.hold_out(examples, self.validation_fraction, generator)
+        else:
+            train, held_out = examples, self._pairs(codec, *validation)
+        with randomness.using(torch.Generator().manual_seed(seed)):
+            data = self._begin_fit(codec, train)
+            valid = None if held_out is None else self._encode(codec, held_out)
+            self._train(data, valid, seed, callbacks)
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
+        self._check_options()
+        begun = hasattr(self, "module_")
+        if begun:
+            codec, examples = self.codec_, self._pairs(self.codec_, X, y)
+        else:
+            named = {} if classes is None else {"classes": classes}
+            codec, examples = self._codec_type().begin(self, X, self._check_targets(y), **named)
+        self._check_columns(codec, X, reset=not begun)
+        running: Trainer | None = getattr(self, "_trainer", None)
+        call = 1 if running is None else running.running.calls + 1
+        seed = _seed(self.random_state)
+        # Each call has its own order and dropout, or the same units would be dropped every time.
+        with randomness.using(torch.Generator().manual_seed(seed + call)):
+            data = self._encode(codec, examples) if begun else self._begin_fit(codec, examples)
+            if running is None:
+                running = self._trainer = self._make_trainer([], watched=False)
+            running.running.seed, running.running.calls = seed, call
+            self.module_.train()
+            for batch in self._next_batches(codec, data, seed, call):
+                running.train_batch(batch)
+            self.module_.eval()
+
+    def _begin_fit(self, codec: C, examples: Examples[Any, Any]) -> Encoded[B]:
+        """Let the codec learn, and make the network before its first step."""
+        start = self._start(codec)
+        if start is None:
+            codec.learn(self, examples)
+        else:
+            start.teach(codec, self, examples)
+        data = self._encode(codec, examples)
+        self.codec_, self.plan_ = codec, self._plan(codec)
+        self.module_ = set_bptt(self._begin(codec, self.plan_, data), self.bptt)
+        if start is not None:
+            start.begin(self.module_, codec)
+        return data
+
+    def _network(self, codec: C, plan: Plan) -> nn.Module:
+        network = build(plan, self._given_module())
+        embedding = getattr(network, "embedding", None)
+        if isinstance(embedding, TokenEmbedding | WordEmbedding):
+            embedding.set_rare(codec.rare())
+        return network
+
+    def _train(
+        self,
+        data: Encoded[B],
+        valid: Encoded[B] | None,
+        seed: int,
+        callbacks: list[Callback],
+    ) -> None:
         if valid is None and (self.patience is not None or self.schedule == "plateau"):
             raise OptionError(
                 "patience and schedule='plateau' watch validation examples, and there are none: "
@@ -259,28 +300,24 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             )
         if self.verbose:
             callbacks.append(ProgressBar())
-        # What partial_fit had begun belongs to another network.
-        self.__dict__.pop("_trainer", None)
         trainer = self._make_trainer(callbacks, watched=valid is not None)
         trainer.seed = seed
         try:
             trainer.fit(
-                lambda epoch: self._batches(train, seed, epoch),
-                None if valid is None else lambda: self._evaluate(valid),
+                lambda epoch: self._batches(data, seed, epoch),
+                None
+                if valid is None
+                else lambda: self._evaluate(self.codec_, self.module_, valid),
             )
+        except TrainingError as error:
+            error.fitted = self
+            raise
         finally:
-            # After an error too: the best epoch's weights are there, and can be used and saved.
             self.history_ = trainer.history
             self.module_.eval()
-        if self.history_.stopped == "interrupted":
-            warnings.warn(
-                "training was interrupted; the best weights so far are kept.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
 
     def _make_trainer(self, callbacks: list[Callback], *, watched: bool) -> Trainer:
-        monitor, mode = self._monitors[self.monitor]
+        monitor, mode = self._objective(self.codec_).monitors[self.monitor]
         return Trainer(
             self.module_,
             self._batch_loss,
@@ -296,87 +333,87 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             patience=self.patience if watched else None,
             monitor=monitor,
             mode=mode,
-            callbacks=callbacks,
+            callbacks=[*self._callbacks(), *callbacks],
         )
 
-    def _batch_loss(self, module: nn.Module, batch: Any) -> BatchLoss:
-        outputs, targets, tokens = self._logits(module, batch)
-        return BatchLoss(self._objective().loss(outputs, targets), len(targets), tokens)
+    def _batch_loss(self, network: nn.Module, batch: B) -> BatchLoss:
+        output = self._forward(network, batch)
+        loss = self._objective(self.codec_).loss(output.said, output.known)
+        return BatchLoss(loss, len(output.known), output.tokens)
 
-    def _evaluate(self, data: Encoded) -> dict[str, float]:
-        """Means over the targets, such as the loss without smoothing or weights."""
-        told: dict[str, list[Tensor]] = {}
-        for batch in self._in_order(data):
-            for name, values in self._figures(batch).items():
-                told.setdefault(name, []).append(values.double())
-        return {name: float(torch.cat(values).nanmean()) for name, values in told.items()}
-
-    def _figures(self, batch: Any) -> dict[str, Tensor]:
-        """By its name in the history, the values of each target of a held-out batch."""
-        outputs, targets, _ = self._logits(self.module_, batch)
-        return self._objective().figures(outputs, targets)
-
-    def _batches(self, data: Encoded, seed: int, epoch: int) -> SizedBatches:
-        """An epoch of training."""
-        batches = Batches(
+    def _shuffled(self, data: Encoded[B], seed: int, epoch: int) -> Batches[B]:
+        return Batches(
             data.lengths, data.collate, batch_size=self.batch_size, seed=seed, rng_key=epoch
         )
-        if self.update_every is None:
-            return batches
-        return WindowedBatches(batches, data.lengths, self.update_every)
 
-    def _next_batches(self, data: Encoded, seed: int) -> SizedBatches:
-        """What one call of partial_fit goes over."""
-        return self._batches(data, seed, self._calls)
-
-    def _in_order(self, data: Encoded) -> Batches[Any]:
+    def _in_order(self, data: Encoded[B]) -> Batches[B]:
         """Without training: whole sequences, longest first."""
         size = max(self.batch_size, self._predict_batch)
         return Batches(data.lengths, data.collate, batch_size=size)
 
-    def _hold_out(self, X: list[Any], y: Any, seed: int) -> tuple[list[Any], Any, Any]:
-        """Set a share of the examples aside, the same share of every class; none if too few."""
-        groups = self._groups(y)
-        order = np.random.default_rng(seed).permutation(len(X))
-        aside: list[int] = []
-        for group in np.unique(groups):
-            members = order[groups[order] == group]
-            aside += members[: int(len(members) * self.validation_fraction)].tolist()
-        if not aside:
-            return X, y, None
-        kept = np.setdiff1d(np.arange(len(X)), aside)
-        held_out = (_take(X, sorted(aside)), _take(y, sorted(aside)))
-        return _take(X, kept), _take(y, kept), held_out
-
     # -- predict --------------------------------------------------------------------------------
 
-    def _in_batches(self, data: Encoded, answer: Any) -> list[Any]:
-        """`answer(batch)` gives one result a sequence; results come back in X's order."""
-        results: list[Any] = [None] * len(data)
+    def _inputs(self, X: Any) -> Examples[Any, Any]:
+        """Inputs like those of the fit, checked, for a model that is fitted."""
+        check_is_fitted(self, "module_")
+        examples = self.codec_.read(X)
+        self._check_columns(self.codec_, X, reset=False)
+        return examples
+
+    def _pairs(self, codec: C, X: Any, y: Any) -> Examples[Any, Any]:
+        """Inputs and targets like those of the fit, checked."""
+        examples = self._examples(codec, X, y)
+        self._check_columns(codec, X, reset=False)
+        return examples
+
+    def _answers(
+        self, examples: Examples[Any, Any], answer: Callable[[B], Sequence[R]]
+    ) -> list[R]:
+        """`answer(batch)` gives one result a sequence; results come back in order."""
+        data = self._encode(self.codec_, examples)
+        results: dict[int, R] = {}
         batches = self._in_order(data)
         self.module_.eval()
         with torch.inference_mode():
             for indices, batch in zip(batches.indices, batches, strict=True):
-                for index, result in zip(indices, answer(batch), strict=True):
-                    results[index] = result
-        return results
+                results |= zip(indices.tolist(), answer(batch), strict=True)
+        return [results[index] for index in range(len(data))]
 
     def subject(self, X: Any, y: Any = None) -> Subject:
         """The fitted network on these examples, for `rnnkit.diagnose`; without y no loss."""
         check_is_fitted(self, "module_")
-        if y is None and not self._targets_itself():
-            X = self._inputs(X)
-        else:
-            X, y = self._read(X, y, fitted=True)
-        return subject_of_examples(self, self._encode(X, y), self._step_labels(X[0]))
+        examples = self._to_inspect(X, y)
+        data = self._encode(self.codec_, examples)
+        batch = data.collate(np.arange(len(data)))
+        return subject_of(
+            self.module_,
+            forward=lambda: self._forward(self.module_, batch),
+            loss=lambda: self._batch_loss(self.module_, batch).loss,
+            objective=self._objective(self.codec_),
+            lengths=data.lengths,
+            decodes=self._decodes,
+            labels=self._step_labels(examples),
+        )
 
-    # -- checks ---------------------------------------------------------------------------------
+    def _step_labels(self, examples: Examples[Any, Any]) -> list[str]:
+        """What the steps of the first example are called."""
+        return self.codec_.step_labels(examples.inputs[0])
 
-    def _check_options(self) -> None:
-        check(self)
-        policy_of(self.bptt)
+    def _to_inspect(self, X: Any, y: Any) -> Examples[Any, Any]:
+        """The examples of `subject`."""
+        return self._inputs(X) if y is None else self._pairs(self.codec_, X, y)
 
-    # -- files ----------------------------------------------------------------------------------
+    def _check_columns(self, codec: C, X: Any, *, reset: bool) -> None:
+        """Note (reset) or compare the columns of a table of series."""
+        if codec.kind == "series":
+            check_columns(self, X, reset=reset)
+
+    # -- what was learnt ------------------------------------------------------------------------
+
+    @property
+    def kind_(self) -> str:
+        """What X holds: "text", "series", "ids", "images" or "frames"."""
+        return self.codec_.kind
 
     @property
     def num_parameters_(self) -> int:
@@ -384,13 +421,15 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "module_")
         return count_parameters(self.module_)
 
+    # -- files ----------------------------------------------------------------------------------
+
     def save(self, path: str | Path) -> None:
         """Write everything that prediction needs to one file; `rnnkit.load` reads it.
 
         Raises ArchiveError if the disk refuses or a parameter cannot be kept.
         """
         check_is_fitted(self, "module_")
-        archive.write(path, header_of(self), distinct(self.module_))
+        archive.write(path, files.header_of(self), files.distinct(self.module_))
 
     @classmethod
     def from_archive(
@@ -400,13 +439,13 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
         given: the callables that the file cannot hold, by parameter name.
         """
-        estimator = cls(**parameters_from(header, given))
-        estimator._set_state(header["state"])
-        for name, value in header["table"].items():
-            plain = np.array(value, dtype=object) if isinstance(value, list) else value
-            setattr(estimator, name, plain)
-        estimator.module_ = set_bptt(estimator._build(), estimator.bptt)
-        load_weights(estimator.module_, tensors)
+        estimator = cls(**files.parameters_from(header, given))
+        codec = estimator._codec_type().from_json(files.codec_of(header), given)
+        plan = Plan.from_json(header["plan"]) if "plan" in header else estimator._plan(codec)
+        files.restore_columns(estimator, header["table"])
+        estimator.codec_, estimator.plan_ = codec, plan
+        estimator.module_ = set_bptt(estimator._network(codec, plan), estimator.bptt)
+        files.load_weights(estimator.module_, tensors)
         estimator.module_.eval()
         if header["history"] is not None:
             estimator.history_ = History.from_dict(header["history"])
@@ -415,7 +454,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         # The optimizer's state belongs to the running process, not to a copy.
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_trainer"}
+        return {name: value for name, value in state.items() if name not in self._running}
 
 
 def _seed(random_state: int | np.random.RandomState | None) -> int:
@@ -424,29 +463,3 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
         # scikit-learn would draw from numpy's own generator, which belongs to the process.
         random_state = np.random.RandomState()
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def check_classes(classes: np.ndarray) -> None:
-    """Refuse to learn from labels that are all the same."""
-    if len(classes) < 2:
-        raise InputError(
-            f"y holds one class only ({classes.tolist()[0]!r}), but at least two classes are "
-            f"needed."
-        )
-
-
-def _take(values: Any, indices: Sequence[int] | np.ndarray) -> Any:
-    if isinstance(values, np.ndarray):
-        return values[indices]
-    return [values[i] for i in indices]
-
-
-def with_classes(labels: list[Any], classes: Any) -> list[Any]:
-    """Labels and the classes named beside them, which must hold all of the labels."""
-    if classes is None:
-        return labels
-    named = list(classes)
-    unknown = sorted({label for label in labels if label not in named}, key=str)
-    if unknown:
-        raise InputError(f"y holds {unknown[0]!r}, which is not among classes={named!r}.")
-    return labels + named

@@ -13,27 +13,26 @@ from torch import Tensor, nn
 
 from rnnkit.bptt import Policy, policy_of
 from rnnkit.errors import ArchiveError
+from rnnkit.tasks.estimator import format1
+from rnnkit.tasks.estimator.columns import COLUMNS
 
-__all__ = ["TABLE", "distinct", "header_of", "load_weights", "parameters_from"]
-
-# What is known of a table of series, one a row.
-TABLE = ("n_features_in_", "feature_names_in_")
-
+__all__ = ["codec_of", "distinct", "header_of", "load_weights", "parameters_from", "restore_columns"]
 
 def header_of(estimator: Any) -> dict[str, Any]:
     """What the file says beside the weights, as plain JSON."""
     params = estimator.get_params(deep=False)
-    given = [name for name in estimator.callables if callable(params[name])]
+    given = [name for name, value in params.items() if callable(value)]
     params.update(dict.fromkeys(given))
     if not isinstance(params["random_state"], int | None):
         params["random_state"] = None
     return {
         "estimator": type(estimator).__name__,
         "params": {name: _plain(value) for name, value in params.items()},
-        "state": estimator._get_state(),
+        "codec": estimator.codec_.to_json(),
+        "plan": estimator.plan_.to_json(),
         "table": {
             name: np.asarray(getattr(estimator, name)).tolist()
-            for name in TABLE
+            for name in COLUMNS
             if hasattr(estimator, name)
         },
         "given": given,
@@ -55,6 +54,19 @@ def parameters_from(header: Mapping[str, Any], given: Mapping[str, Any]) -> dict
             f"load(path, {missing[0]}=...) with the same one."
         )
     return {**{name: _from_plain(value) for name, value in header["params"].items()}, **given}
+
+
+def codec_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file says of the codec, whatever its format."""
+    codec: dict[str, Any] = header["codec"] if "codec" in header else format1.codec_json(header)
+    return codec
+
+
+def restore_columns(estimator: Any, columns: Mapping[str, Any]) -> None:
+    """Give an estimator back what was known of its table."""
+    for name, value in columns.items():
+        plain = np.array(value, dtype=object) if isinstance(value, list) else value
+        setattr(estimator, name, plain)
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -2,72 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnkit.bptt import Policy
 from rnnkit.cells import using_bptt
 from rnnkit.diagnose import Subject
 from rnnkit.packed import Layout
-from rnnkit.vectorize import IdVectorizer, SubwordVectorizer, TextVectorizer
+from rnnkit.tasks.estimator.objectives import Objective
+from rnnkit.tasks.estimator.values import Output
 
-__all__ = ["step_labels", "subject_of_examples"]
+__all__ = ["subject_of"]
 
 
-def subject_of_examples(estimator: Any, data: Any, labels: list[str]) -> Subject:
-    """All examples in one batch.
+def subject_of(
+    network: nn.Module,
+    *,
+    forward: Callable[[], Output],
+    loss: Callable[[], Tensor],
+    objective: Objective,
+    lengths: np.ndarray,
+    decodes: bool,
+    labels: list[str],
+) -> Subject:
+    """A network and one batch of examples.
 
-    data: what the estimator's `_encode` gives. labels: of the first example's steps.
+    forward, loss: what the network says of them, and the loss of that. decodes: whether states go
+    from step to step, each with a loss of its own. labels: of the first example's steps.
     """
-    module, batch = estimator.module_, data.collate(np.arange(len(data)))
-    objective = estimator._objective()
 
-    def follow(policy: Policy | None) -> AbstractContextManager[Any]:
-        return nullcontext() if policy is None else using_bptt(module, policy)
+    def follow(policy: Policy | None) -> AbstractContextManager[object]:
+        return nullcontext() if policy is None else using_bptt(network, policy)
 
     def backward(policy: Policy | None) -> None:
         with follow(policy):
-            estimator._batch_loss(module, batch).loss.backward()
+            loss().backward()  # type: ignore[no-untyped-call]
 
     def last(policy: Policy | None) -> None:
         with follow(policy):
-            logits, targets, _ = estimator._logits(module, batch)
-            rows = _last_rows(estimator._layout(batch), len(targets))
-            objective.each(logits[rows], targets[rows]).nanmean().backward()
+            output = forward()
+            rows = _last_rows(output.layout, len(output.known))
+            losses = objective.each(output.said[rows], output.known[rows])
+            losses.nanmean().backward()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def each() -> tuple[np.ndarray, np.ndarray]:
-        logits, targets, _ = estimator._logits(module, batch)
-        losses = objective.each(logits, targets).nan_to_num()
-        layout: Layout | None = estimator._layout(batch)
+        output = forward()
+        losses, layout = objective.each(output.said, output.known).nan_to_num(), output.layout
         if layout is None:
-            return np.asarray(data.lengths), losses.numpy()
+            return np.asarray(lengths), losses.numpy()
         sums = torch.zeros(layout.num_sequences).index_add(0, layout.sequence_of_row, losses)
         return layout.lengths.numpy(), (sums / layout.lengths).numpy()
 
     return Subject(
-        module,
+        network,
         backward,
-        lambda: estimator._look(batch),
-        num_steps=int(np.ceil(max(data.lengths))),
-        last=last if estimator._decodes else None,
+        lambda: forward().said,
+        num_steps=int(np.ceil(max(lengths))),
+        last=last if decodes else None,
         each=each,
         labels=labels,
     )
-
-
-def step_labels(vectorizer: Any, sequence: Any) -> list[str]:
-    """The tokens of a text as the vocabulary has them, ids, or the numbers of a series' steps."""
-    (row,) = vectorizer.transform([sequence])
-    if isinstance(vectorizer, TextVectorizer | SubwordVectorizer):
-        return vectorizer.tokens(row[:, 0])
-    if isinstance(vectorizer, IdVectorizer):
-        return [str(int(index)) for index in row[:, 0]]
-    return [str(step) for step in range(len(row))]
 
 
 def _last_rows(layout: Layout | None, rows: int) -> Tensor:

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["NO_LABEL", "CrossEntropy", "Objective", "SquaredError"]
+from rnnkit.codecs.labels import NO_LABEL
 
-# The target of a row that has none.
-NO_LABEL = -100
-
+__all__ = ["CrossEntropy", "Objective", "SquaredError"]
 
 class Objective(ABC):
     """A loss between what a network says (N, ...) and its targets, a row each.

@@ -1,0 +1,15 @@
+"""What all estimators share."""
+
+from rnnkit.tasks.estimator.base import SequenceEstimator
+from rnnkit.tasks.estimator.objectives import CrossEntropy, Objective, SquaredError
+from rnnkit.tasks.estimator.values import Encoded, Output, Start
+
+__all__ = [
+    "CrossEntropy",
+    "Encoded",
+    "Objective",
+    "Output",
+    "SequenceEstimator",
+    "SquaredError",
+    "Start",
+]

@@ -1,0 +1,48 @@
+"""Files of format 1: what they say of vocabularies and labels, as codecs read it today.
+
+Such a file has the codec's parts under "state", and says by parameters what a codec now keeps. It has
+no plan, which follows from parameters and codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["codec_json"]
+
+Json = Mapping[str, Any]
+
+
+def codec_json(header: Json) -> dict[str, Any]:
+    """What `Codec.from_json` of the file's estimator reads."""
+    added = _ADDED.get(header["estimator"], _nothing)
+    return {**header["state"], **added(header["params"], header["state"])}
+
+
+def _nothing(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - the others' form
+    return {}
+
+
+def _regressor(params: Json, state: Json) -> dict[str, Any]:
+    return {"differences": state["forecasts"] and params["differences"]}
+
+
+def _tagger(params: Json, state: Json) -> dict[str, Any]:
+    return {"spells": state["kind"] == "text" and params["character_size"] > 0}
+
+
+def _translator(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - as the others
+    return {name: params[name] for name in ("source_level", "target_level", "normalize")}
+
+
+def _captioner(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - as the others
+    return {"target_level": params["target_level"]}
+
+
+_ADDED: dict[str, Callable[[Json, Json], dict[str, Any]]] = {
+    "SequenceRegressor": _regressor,
+    "SequenceTagger": _tagger,
+    "Translator": _translator,
+    "Captioner": _captioner,
+}

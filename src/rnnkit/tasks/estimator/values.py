@@ -1,0 +1,59 @@
+"""What passes between an estimator and its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from rnnkit.codecs import Examples
+from rnnkit.packed import Layout
+
+__all__ = ["Encoded", "Output", "Start"]
+
+B = TypeVar("B")  # a batch
+
+
+@dataclass(frozen=True)
+class Encoded(Generic[B]):
+    """Examples as numbers: (n,) lengths, by which they are put together, and what builds a batch of
+    the chosen ones."""
+
+    lengths: np.ndarray
+    collate: Callable[[np.ndarray], B]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a network says of a batch.
+
+    said: (N, ...) logits or numbers. targets: (N, ...), None in prediction. tokens: how many steps
+    were read. layout: whose the rows are; None: one row a sequence, in order.
+    """
+
+    said: Tensor
+    targets: Tensor | None
+    tokens: int
+    layout: Layout | None = None
+
+    @property
+    def known(self) -> Tensor:
+        """The targets, which a batch of training has."""
+        assert self.targets is not None
+        return self.targets
+
+
+class Start(Protocol):
+    """What a fit begins with, in place of words and weights of its own."""
+
+    def teach(self, codec: Any, options: Any, examples: Examples[Any, Any]) -> None:
+        """Let a codec learn, in place of `Codec.learn`."""
+
+    def begin(self, network: nn.Module, codec: Any) -> None:
+        """Give a network its first weights, after its initial values."""
