@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rnnkit.baselines import NearestTranslation
 from rnnkit.cli.datasets import Dataset
 from rnnkit.cli.guard import FAILURE, fail
 from rnnkit.cli.output import human_size, print_json, print_line, print_table, say
 from rnnkit.cli.training import check_writable, fit, save
 from rnnkit.data import Sample, load_english_korean, split_english_korean
+from rnnkit.metrics import TranslationScores, score_by_group
 from rnnkit.tasks import Translation, Translator
-from rnnkit.tasks.scoring import NearestTranslation, TranslationScores, score_by_group
 
 __all__ = ["MAX_LENGTH", "SETTINGS", "demo"]
 

@@ -15,11 +15,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from rnnkit.baselines import NaiveForecast
 from rnnkit.cli.datasets import READERS, Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table
 from rnnkit.cli.specs import SPECS, own_columns
 from rnnkit.cli.training import task_of
 from rnnkit.errors import OptionError
+from rnnkit.metrics import score_captions, score_forecasts, score_translations
 from rnnkit.ship import load
 from rnnkit.tasks import (
     Captioner,
@@ -29,9 +31,6 @@ from rnnkit.tasks import (
     SequenceRegressor,
     Translator,
 )
-from rnnkit.tasks.forecasts import NaiveForecast, score_forecasts
-from rnnkit.tasks.scoring import score_translations
-from rnnkit.tasks.scoring_captions import score_captions
 
 __all__ = ["check_labels", "evaluate", "read_for"]
 

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from rnnkit.bptt import Policy
 from rnnkit.data import load_image
+from rnnkit.data.inputs import read_captions_of, read_pictures
 from rnnkit.diagnose import Subject
 from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.metrics.captions import score_captions
 from rnnkit.networks import AttentionDecoder, CaptionerNetwork, ConvEncoder, GivenEncoder
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded
@@ -21,11 +23,8 @@ from rnnkit.tasks.encoding import SeeingEstimator
 from rnnkit.tasks.pictures import (
     Features,
     Pictures,
-    read_captions_of,
     read_features,
-    read_pictures,
 )
-from rnnkit.tasks.scoring_captions import score_captions
 from rnnkit.tasks.speaking import SpeakingEstimator, teacher_forced
 from rnnkit.tasks.subjects import subject_of_examples
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
@@ -245,7 +244,7 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
 
         The caption of least expected loss (minimum Bayes risk), where that of `predict` is about
         the most probable one; better by chrF where many are possible. It takes `draws` times as
-        long as a draw. See `rnnkit.tasks.agreement.most_agreed`.
+        long as a draw. See `rnnkit.metrics.most_agreed`.
         random_state: a seed; None draws others each time.
         """
         found = self._agreed(X, draws, temperature, top_k, top_p, random_state)

@@ -16,8 +16,8 @@ from torch import Tensor
 from rnnkit.batch import pack, pack_like
 from rnnkit.decode import Hypothesis, beam, greedy, sample
 from rnnkit.errors import OptionError
+from rnnkit.metrics.agreement import most_agreed
 from rnnkit.packed import Packed
-from rnnkit.tasks.agreement import most_agreed
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.vectorize import SubwordVectorizer, TextVectorizer

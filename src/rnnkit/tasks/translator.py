@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from rnnkit.bptt import Policy
 from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import Callback, Trainer
+from rnnkit.metrics.translation import score_translations
 from rnnkit.networks import AttentionDecoder, TranslatorNetwork, build_encoder
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.alignment import Alignment, alignment_of
 from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.inputs import read_texts
 from rnnkit.tasks.sampling import OwnTokens
-from rnnkit.tasks.scoring import score_translations
 from rnnkit.tasks.sentences import (
     load_vectorizer,
     source_vectorizer,
@@ -238,7 +238,7 @@ class Translator(SpeakingEstimator):
 
         The translation of least expected loss (minimum Bayes risk); that of `predict` is about
         the most probable one; better by chrF where many are possible. It takes `draws` times as
-        long as a draw. See `rnnkit.tasks.agreement.most_agreed`.
+        long as a draw. See `rnnkit.metrics.most_agreed`.
         random_state: a seed; None draws others each time.
         """
         found = self._agreed(X, draws, temperature, top_k, top_p, random_state)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from rnnkit.data import Images, Video
+from rnnkit.data.inputs import listed, read_pictures
 from rnnkit.errors import DataError, InputError
 from rnnkit.packed import Packed
-from rnnkit.tasks.pictures import listed, read_features, read_pictures
+from rnnkit.tasks.pictures import read_features
 from rnnkit.tasks.spelling import Source
 from rnnkit.vectorize import ImageVectorizer
 
