@@ -40,6 +40,16 @@ Cells = Annotated[
 Text = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Texts (default: text).", rich_help_panel=DATA)
 ]
+Texts = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        "--source",
+        "--form",
+        metavar="COLUMN",
+        help="Column of a table that holds the texts [text].",
+    ),
+]
 Label = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Labels (default: label).", rich_help_panel=DATA),
@@ -281,3 +291,25 @@ Set = Annotated[
 BeamSize = Annotated[int | None, typer.Option(min=1, help="Beam of a translation; 1 is greedy.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
+
+# Of the estimators' parameters those that `train` and `compare` offer by name.
+TRAIN: dict[str, object] = {
+    "cell": Cell,
+    "hidden_size": HiddenSize,
+    "embedding_size": EmbeddingSize,
+    "layers": Layers,
+    "dropout": Dropout,
+    "level": Level,
+    "max_length": MaxLength,
+    "language_model": LanguageModel,
+    "image_size": ImageSize,
+    "augment": Augment,
+    "update_every": UpdateEvery,
+    "bptt_steps": BpttSteps,
+    "epochs": Epochs,
+    "batch_size": BatchSize,
+    "lr": Lr,
+    "bptt": Bptt,
+    "patience": Patience,
+    "seed": Seed,
+}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 __all__ = ["with_options"]
 
 
-def with_options(command: Callable[..., None], options: Mapping[str, Any]) -> Callable[..., None]:
+def with_options(
+    command: Callable[..., None], options: Mapping[str, object]
+) -> Callable[..., None]:
     """The command with the options as keyword arguments besides those that it names itself.
 
     options: name -> `Annotated` type, None being the default. The command takes them as
@@ -24,7 +25,7 @@ def with_options(command: Callable[..., None], options: Mapping[str, Any]) -> Ca
     needed = [one for one in named if one.default is inspect.Parameter.empty]
     rest = [one for one in named if one.default is not inspect.Parameter.empty]
 
-    def called(**given: Any) -> None:
+    def called(**given: object) -> None:
         command(**given)
 
     called.__doc__, called.__name__ = command.__doc__, command.__name__
