@@ -16,6 +16,7 @@ ALLOWED = {
     "archive": {"errors"},
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
+    "options": FOUNDATION | {"vectorize"},
     "batch": FOUNDATION,
     "kernels": FOUNDATION,
     "decode": FOUNDATION,
@@ -28,6 +29,7 @@ ALLOWED = {
     "baselines": FOUNDATION | {"data", "vectorize", "metrics"},
     "tasks": FOUNDATION
     | {
+        "options",
         "data",
         "vectorize",
         "batch",

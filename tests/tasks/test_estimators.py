@@ -231,7 +231,7 @@ def test_each_call_of_partial_fit_drops_other_units():
 
 
 def test_whole_numbers_are_asked_for_where_they_are_needed():
-    with pytest.raises(OptionError, match=r"max_epochs=2\.5, but it must be a whole number"):
+    with pytest.raises(OptionError, match=r"max_epochs=2\.5, but a whole number"):
         classifier(max_epochs=2.5).fit(TEXTS, LABELS)
 
 

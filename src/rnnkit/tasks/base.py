@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from rnnkit import archive
 from rnnkit.batch import Batches
 from rnnkit.bptt import Policy, policy_of
-from rnnkit.cells import SCHEMES, initialize_, set_bptt
+from rnnkit.cells import initialize_, set_bptt
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import count_parameters
+from rnnkit.options import check
+from rnnkit.options.page import parameters
 from rnnkit.packed import Layout
 from rnnkit.tasks.carrying import WindowedBatches
 from rnnkit.tasks.files import TABLE, distinct, header_of, load_weights, parameters_from
@@ -35,8 +37,6 @@ from rnnkit.tasks.subjects import subject_of_examples
 __all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
 
 PREDICT_BATCH = 256
-
-POSITIVE = ("embedding_size", "hidden_size", "num_layers", "batch_size", "max_epochs")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     # Parameters that hold a callable: not kept in a file, given again to `load`.
     callables: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if is_dataclass(cls) and cls.__doc__ is not None and "__doc__" in vars(cls):
+            # What the table of options says need not be said again.
+            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n\n{parameters(cls)}\n"
 
     kind_: str  # of the inputs: "text", "series" or "ids"
     module_: nn.Module
@@ -367,20 +373,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     # -- checks ---------------------------------------------------------------------------------
 
     def _check_options(self) -> None:
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise OptionError(f"{name}={value!r}, but it must be a whole number above 0.")
-        if not isinstance(self.lr, Real) or not self.lr > 0:
-            raise OptionError(f"lr={self.lr!r}, but it must be a number above 0.")
-        check_option("monitor", self.monitor, self._monitors)
-        check_option("init", self.init, SCHEMES)
-        if not isinstance(self.forget_bias, Real) or not np.isfinite(float(self.forget_bias)):
-            raise OptionError(f"forget_bias={self.forget_bias!r}, but it must be a number.")
+        check(self)
         policy_of(self.bptt)
-        for name in ("validation_fraction", "label_smoothing"):
-            if not 0.0 <= getattr(self, name, 0.0) < 1.0:
-                raise OptionError(f"{name}={getattr(self, name)}, but a share lies in [0, 1).")
 
     # -- files ----------------------------------------------------------------------------------
 

@@ -10,13 +10,13 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.bptt import Policy
 from rnnkit.data import load_image
 from rnnkit.data.inputs import read_captions_of, read_pictures
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.errors import InputError, OptionError
 from rnnkit.metrics.captions import score_captions
 from rnnkit.networks import AttentionDecoder, CaptionerNetwork, ConvEncoder, GivenEncoder
+from rnnkit.options import CaptionerOptions
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.encoding import SeeingEstimator
@@ -30,8 +30,6 @@ from rnnkit.tasks.subjects import subject_of_examples
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer, TextVectorizer
 
 __all__ = ["Attended", "Caption", "Captioner"]
-
-SUMMARY = ("mean", "places")
 
 # The feed-forward contrast sees this many tokens back.
 WINDOW = 3
@@ -68,7 +66,7 @@ class CaptionBatch(NamedTuple):
     targets: Tensor | None
 
 
-class Captioner(SeeingEstimator, SpeakingEstimator):
+class Captioner(SeeingEstimator, SpeakingEstimator, CaptionerOptions):
     """Describe images: a convolutional encoder, attention over its grid, a recurrent decoder.
 
     p(y_1..y_U | image) = prod_u softmax(E a_u + b), a_u the attentional vector of
@@ -114,91 +112,6 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
 
     kind_ = "images"
     module_: CaptionerNetwork
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        encoder: str | nn.Module = "conv",
-        encoder_size: int = 256,
-        image_size: int = 64,
-        channels: int = 3,
-        summary: str = "mean",
-        augment: str | None = None,
-        target_level: str = "word",
-        lower: bool = False,
-        target_num_words: int | None = None,
-        min_count: int = 1,
-        embedding_size: int = 128,
-        hidden_size: int = 192,
-        num_layers: int = 1,
-        attention: str = "additive",
-        input_feeding: bool = True,
-        tied: bool = True,
-        dropout: float = 0.3,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        clip_norm: float | None = 1.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 20,
-        patience: int | None = None,
-        monitor: str = "loss",
-        validation_fraction: float = 0.05,
-        label_smoothing: float = 0.1,
-        beam_size: int = 5,
-        length_penalty: float = 1.0,
-        max_length: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.encoder = encoder
-        self.encoder_size = encoder_size
-        self.image_size = image_size
-        self.channels = channels
-        self.summary = summary
-        self.augment = augment
-        self.target_level = target_level
-        self.lower = lower
-        self.target_num_words = target_num_words
-        self.min_count = min_count
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.attention = attention
-        self.input_feeding = input_feeding
-        self.tied = tied
-        self.dropout = dropout
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.label_smoothing = label_smoothing
-        self.beam_size = beam_size
-        self.length_penalty = length_penalty
-        self.max_length = max_length
-        self.random_state = random_state
-        self.verbose = verbose
 
     def predict(self, X: Any) -> list[str]:
         """The best caption of each image."""
@@ -306,7 +219,6 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
 
     def _check_options(self) -> None:
         super()._check_options()
-        check_option("summary", self.summary, SUMMARY)
         if self.summary == "places" and self._has_features:
             raise OptionError(
                 "summary='places' takes the same number of places in every image, but with "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from rnnkit.bptt import Policy
 from rnnkit.errors import InputError
+from rnnkit.options import ClassifierOptions
 from rnnkit.tasks.base import check_classes, with_classes
 from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.reader import SequenceReader
@@ -28,7 +26,7 @@ from rnnkit.vectorize import (
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
+class SequenceClassifier(ClassifierMixin, SequenceReader, ClassifierOptions):  # type: ignore[misc]
     """Give each sequence a class: sentiment of a review, what a series shows.
 
     p(k | x_1..x_T) = softmax(W pool(h_1..h_T) + b), h from a recurrent network.
@@ -79,99 +77,6 @@ class SequenceClassifier(ClassifierMixin, SequenceReader):  # type: ignore[misc]
     >>> model.predict(["a good one", "bad"]).tolist()
     [1, 0]
     """
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        inputs: str = "auto",
-        level: str = "word",
-        lower: bool = True,
-        normalize: str | None = None,
-        analyzer: Callable[[str], list[str]] | None = None,
-        num_words: int | None = None,
-        min_count: int = 1,
-        ngrams: int = 1,
-        whole_words: bool = False,
-        buckets: int = 2**16,
-        max_length: int | None = None,
-        truncating: str = "pre",
-        scale: str = "standard",
-        missing: str = "mask",
-        embedding_size: int = 64,
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        pooling: str = "mean-max",
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
-        rare_dropout: float = 0.1,
-        language_model: str | Path | None = None,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        clip_norm: float | None = 5.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 10,
-        patience: int | None = None,
-        monitor: str = "accuracy",
-        validation_fraction: float = 0.1,
-        label_smoothing: float = 0.0,
-        class_weight: str | dict[Any, float] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.inputs = inputs
-        self.level = level
-        self.lower = lower
-        self.normalize = normalize
-        self.analyzer = analyzer
-        self.num_words = num_words
-        self.min_count = min_count
-        self.ngrams = ngrams
-        self.whole_words = whole_words
-        self.buckets = buckets
-        self.max_length = max_length
-        self.truncating = truncating
-        self.scale = scale
-        self.missing = missing
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.rare_dropout = rare_dropout
-        self.language_model = language_model
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.verbose = verbose
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each sequence, (n,)."""

@@ -10,12 +10,11 @@ from torch import nn
 from rnnkit.data import load_image
 from rnnkit.errors import OptionError, check_option
 from rnnkit.networks import Augment, ConvEncoder, GivenEncoder
+from rnnkit.options.names import IMAGE_ENCODERS
 from rnnkit.tasks.base import SequenceEstimator
 from rnnkit.vectorize import ImageVectorizer
 
 __all__ = ["SeeingEstimator"]
-
-AUGMENT = ("shift", "flip", "shift-flip")
 
 # Of an image's side: how far "shift" goes.
 SHIFT = 1 / 8
@@ -42,14 +41,11 @@ class SeeingEstimator(SequenceEstimator):
     def _check_options(self) -> None:
         super()._check_options()
         if not isinstance(self.encoder, nn.Module):
-            check_option("encoder", self.encoder, ["conv", "none"])
-        check_option("augment", self.augment, [None, *AUGMENT])
+            check_option("encoder", self.encoder, IMAGE_ENCODERS)
         if self.augment is not None and self._has_features:
             raise OptionError(
                 f"augment={self.augment!r} is for images, but with encoder='none' features come."
             )
-        if self.encoder_size < 1:
-            raise OptionError(f"encoder_size={self.encoder_size}, but it must be above 0.")
 
     def _image_vectorizer(self) -> ImageVectorizer:
         return ImageVectorizer(image_size=self.image_size, channels=self.channels, load=load_image)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar
 
-import numpy as np
-from torch import nn
-
-from rnnkit.bptt import Policy
 from rnnkit.data import load_image
-from rnnkit.errors import OptionError
 from rnnkit.networks import FrameEmbedding
+from rnnkit.options import FrameTaggerOptions
 from rnnkit.tasks.encoding import SeeingEstimator
 from rnnkit.tasks.labeling import StepTagger
 from rnnkit.tasks.spelling import Sequences
@@ -21,7 +16,7 @@ from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 __all__ = ["FrameTagger"]
 
 
-class FrameTagger(SeeingEstimator, StepTagger):
+class FrameTagger(SeeingEstimator, StepTagger, FrameTaggerOptions):
     """Give every frame of a video a label: what is going on now.
 
     p(k | t) = softmax(W h_t + b), h from a recurrent network over the frames' vectors, which an
@@ -55,6 +50,7 @@ class FrameTagger(SeeingEstimator, StepTagger):
     ----------
     classes_, vectorizer_, module_, history_, num_parameters_
 
+    >>> import numpy as np
     >>> night, day = np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8)
     >>> videos, labels = [[night, day, day], [day, night]] * 4, [["-", "up", "-"], ["-", "-"]] * 4
     >>> model = FrameTagger(image_size=8, channels=1, encoder_size=8, embedding_size=8,
@@ -70,87 +66,7 @@ class FrameTagger(SeeingEstimator, StepTagger):
 
     kind_ = "frames"
 
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        window: int = 0,
-        encoder: str | nn.Module = "conv",
-        encoder_size: int = 64,
-        image_size: int = 64,
-        channels: int = 3,
-        augment: str | None = None,
-        embedding_size: int = 128,
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        crf: bool = False,
-        dropout: float = 0.1,
-        recurrent_dropout: float = 0.0,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        update_every: int | None = None,
-        clip_norm: float | None = 5.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 4,
-        max_epochs: int = 20,
-        patience: int | None = None,
-        monitor: str = "accuracy",
-        validation_fraction: float = 0.1,
-        label_smoothing: float = 0.0,
-        class_weight: str | dict[Any, float] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.window = window
-        self.encoder = encoder
-        self.encoder_size = encoder_size
-        self.image_size = image_size
-        self.channels = channels
-        self.augment = augment
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.crf = crf
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.update_every = update_every
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.verbose = verbose
-
     # -- how it is made -------------------------------------------------------------------------
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        if not isinstance(self.window, Integral) or self.window < 0:
-            raise OptionError(f"window={self.window!r}, but it must be a whole number, 0 or more.")
 
     @property
     def _window(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,7 +48,7 @@ class StepTagger(SequenceEstimator):
     dropout: float
     recurrent_dropout: float
     label_smoothing: float
-    class_weight: str | dict[Any, float] | None
+    class_weight: str | Mapping[Hashable, float] | None
 
     # What a step is called.
     _step: ClassVar[str] = "step"
@@ -161,8 +161,6 @@ class StepTagger(SequenceEstimator):
 
     def _check_options(self) -> None:
         super()._check_options()
-        if not isinstance(self.crf, bool | np.bool_):
-            raise OptionError(f"crf={self.crf!r}, but True or False is expected.")
         if self.crf and self.label_smoothing:
             raise OptionError(
                 f"label_smoothing={self.label_smoothing} spreads the target of a step over all "

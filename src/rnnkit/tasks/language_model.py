@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.batch import Batches, pack, pack_like
-from rnnkit.bptt import Policy
 from rnnkit.decode import Sampler, follow
-from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import Callback
 from rnnkit.networks import LanguageNetwork, TokenEmbedding, build_encoder
 from rnnkit.networks.language import rows_first
+from rnnkit.options import LanguageModelOptions
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.base import Encoded, SequenceEstimator
 from rnnkit.tasks.carrying import Carry, StepBatch
@@ -28,7 +28,6 @@ from rnnkit.tasks.objectives import CrossEntropy
 from rnnkit.tasks.spelling import Source
 from rnnkit.tasks.windows import TextWindows, shifted
 from rnnkit.vectorize import DocumentVectorizer
-from rnnkit.vectorize.documents import END_MARKS
 
 __all__ = ["LanguageModel"]
 
@@ -47,7 +46,7 @@ class Stream(Encoded):
     ids: np.ndarray
 
 
-class LanguageModel(SequenceEstimator):
+class LanguageModel(SequenceEstimator, LanguageModelOptions):
     """Say what comes next in a text, word by word or character by character, and write on.
 
     p(x_1..x_T) = prod_t p(x_t | x_1..x_{t-1}), each a softmax over the vocabulary.
@@ -98,79 +97,6 @@ class LanguageModel(SequenceEstimator):
         "loss": ("valid_loss", "min"),
         "perplexity": ("valid_perplexity", "min"),
     }
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        level: str = "word",
-        lower: bool = False,
-        normalize: str | None = None,
-        num_words: int | None = None,
-        min_count: int = 1,
-        end_mark: str = "auto",
-        embedding_size: int = 256,
-        hidden_size: int = 256,
-        num_layers: int = 2,
-        window: int = 5,
-        tied: bool = True,
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
-        rare_dropout: float = 0.0,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 3e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt_steps: int = 50,
-        bptt: Policy | str | None = None,
-        clip_norm: float | None = 1.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 10,
-        patience: int | None = None,
-        monitor: str = "loss",
-        validation_fraction: float = 0.1,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.level = level
-        self.lower = lower
-        self.normalize = normalize
-        self.num_words = num_words
-        self.min_count = min_count
-        self.end_mark = end_mark
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.window = window
-        self.tied = tied
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.rare_dropout = rare_dropout
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt_steps = bptt_steps
-        self.bptt = bptt
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(
         self,
@@ -315,10 +241,6 @@ class LanguageModel(SequenceEstimator):
 
     def _check_options(self) -> None:
         super()._check_options()
-        check_option("end_mark", self.end_mark, ["auto", *END_MARKS])
-        for name in ("bptt_steps", "window"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name}={getattr(self, name)}, but it must be at least 1.")
         self._vectorizer("document")
 
     def _vectorizer(self, end_mark: str) -> DocumentVectorizer:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from numbers import Integral
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +10,10 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from rnnkit.bptt import Policy
-from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import SizedBatches
 from rnnkit.nest import tensors_of
+from rnnkit.options import RegressorOptions
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.carrying import Carry, StepBatch
@@ -26,10 +23,8 @@ from rnnkit.vectorize import carried_forward, used_steps
 
 __all__ = ["SequenceRegressor"]
 
-OUTPUTS = ("last", "step")
 
-
-class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
+class SequenceRegressor(RegressorMixin, SequenceReader, RegressorOptions):  # type: ignore[misc]
     """Numbers of each sequence, or of each of its steps.
 
     output="last" (many to one): y = W pool(h_1..h_T) + b.
@@ -61,101 +56,6 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
     >>> bool(np.allclose(one_by_one, model.predict([wave[:9]])[0]))
     True
     """
-
-    def __init__(
-        self,
-        *,
-        output: str = "last",
-        cell: str = "lstm",
-        inputs: str = "auto",
-        level: str = "word",
-        lower: bool = True,
-        normalize: str | None = None,
-        analyzer: Callable[[str], list[str]] | None = None,
-        num_words: int | None = None,
-        min_count: int = 1,
-        ngrams: int = 1,
-        whole_words: bool = False,
-        buckets: int = 2**16,
-        max_length: int | None = None,
-        truncating: str = "pre",
-        scale: str = "standard",
-        missing: str = "mask",
-        differences: bool = True,
-        embedding_size: int = 64,
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool | None = None,
-        pooling: str = "mean-max",
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        rare_dropout: float = 0.1,
-        language_model: str | Path | None = None,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        update_every: int | None = None,
-        clip_norm: float | None = 5.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 20,
-        patience: int | None = None,
-        monitor: str = "loss",
-        validation_fraction: float = 0.1,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.output = output
-        self.cell = cell
-        self.inputs = inputs
-        self.level = level
-        self.lower = lower
-        self.normalize = normalize
-        self.analyzer = analyzer
-        self.num_words = num_words
-        self.min_count = min_count
-        self.ngrams = ngrams
-        self.whole_words = whole_words
-        self.buckets = buckets
-        self.max_length = max_length
-        self.truncating = truncating
-        self.scale = scale
-        self.missing = missing
-        self.differences = differences
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.rare_dropout = rare_dropout
-        self.language_model = language_model
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.update_every = update_every
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.verbose = verbose
 
     _monitors = SquaredError.monitors
 
@@ -325,11 +225,8 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
 
     def _check_options(self) -> None:
         super()._check_options()
-        check_option("output", self.output, OUTPUTS)
         if self.update_every is not None:
             self._check_goes_on("update_every")
-            if not isinstance(self.update_every, Integral) or self.update_every < 1:
-                raise OptionError(f"update_every={self.update_every!r}, but steps are 1 or more.")
 
     def _check_goes_on(self, what: str) -> None:
         if not self._each_step or self._two_ways:

@@ -172,11 +172,6 @@ class SpeakingEstimator(SequenceEstimator):
     def _objective(self) -> CrossEntropy:
         return CrossEntropy(label_smoothing=self.label_smoothing)
 
-    def _check_options(self) -> None:
-        super()._check_options()
-        if self.beam_size < 1:
-            raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
-
 
 def teacher_forced(targets: Sequence[np.ndarray]) -> tuple[Packed, Tensor]:
     """What the decoder reads, packed (N,) ids from the boundary on, and the ids that follow (N,).

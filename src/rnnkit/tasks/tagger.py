@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.bptt import Policy
 from rnnkit.networks import TokenEmbedding, WordEmbedding
+from rnnkit.options import TaggerOptions
 from rnnkit.tasks.inputs import read_like
 from rnnkit.tasks.labeling import StepTagger
 from rnnkit.tasks.spelling import Sentences, Sequences, spelled
@@ -26,7 +26,7 @@ VECTORIZERS: dict[str, Any] = {
 WINDOW = 2
 
 
-class SequenceTagger(StepTagger):
+class SequenceTagger(StepTagger, TaggerOptions):
     """Give every step a label: the part of speech of each word, the state at each moment.
 
     A step whose label is None is read, but nothing is learnt from it and it is not scored.
@@ -62,89 +62,6 @@ class SequenceTagger(StepTagger):
     >>> model.predict([["birds", "bark"], []])
     [['N', 'V'], []]
     """
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        inputs: str = "auto",
-        lower: bool = True,
-        normalize: str | None = None,
-        min_count: int = 1,
-        scale: str = "standard",
-        missing: str = "mask",
-        embedding_size: int = 100,
-        affixes: int = 4,
-        character_size: int = 32,
-        character_hidden_size: int = 64,
-        hidden_size: int = 160,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        crf: bool = False,
-        dropout: float = 0.5,
-        recurrent_dropout: float = 0.0,
-        rare_dropout: float = 0.5,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 3e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        update_every: int | None = None,
-        clip_norm: float | None = 5.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 32,
-        max_epochs: int = 12,
-        patience: int | None = None,
-        monitor: str = "accuracy",
-        validation_fraction: float = 0.1,
-        label_smoothing: float = 0.0,
-        class_weight: str | dict[Any, float] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.inputs = inputs
-        self.lower = lower
-        self.normalize = normalize
-        self.min_count = min_count
-        self.scale = scale
-        self.missing = missing
-        self.embedding_size = embedding_size
-        self.affixes = affixes
-        self.character_size = character_size
-        self.character_hidden_size = character_hidden_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.crf = crf
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.rare_dropout = rare_dropout
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.update_every = update_every
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.bptt import Policy
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import InputError
 from rnnkit.learn import Callback, Trainer
 from rnnkit.metrics.translation import score_translations
 from rnnkit.networks import AttentionDecoder, TranslatorNetwork, build_encoder
+from rnnkit.options import TranslatorOptions
 from rnnkit.packed import Layout, Packed
 from rnnkit.tasks.alignment import Alignment, alignment_of
 from rnnkit.tasks.base import Encoded
@@ -56,7 +56,7 @@ class TranslatorBatch(NamedTuple):
     targets: Tensor | None
 
 
-class Translator(SpeakingEstimator):
+class Translator(SpeakingEstimator, TranslatorOptions):
     """Translate texts: a bidirectional encoder, attention, and a decoder that feeds on itself.
 
     p(y_1..y_U | x) = prod_u softmax(E a_u + b), a_u the attentional vector of `AttentionDecoder`.
@@ -98,101 +98,6 @@ class Translator(SpeakingEstimator):
 
     kind_ = "text"
     module_: TranslatorNetwork
-
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        source_level: str = "char",
-        target_level: str = "char",
-        subwords: int = 8000,
-        character_size: int = 32,
-        character_hidden_size: int = 64,
-        source_words: bool = True,
-        source_ngrams: int = 3,
-        buckets: int = 2**15,
-        lower: bool = False,
-        normalize: str | None = "NFC",
-        target_num_words: int | None = None,
-        min_count: int = 1,
-        embedding_size: int = 128,
-        hidden_size: int = 192,
-        num_layers: int = 1,
-        attention: str = "multiplicative",
-        input_feeding: bool = True,
-        tied: bool = True,
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        rare_dropout: float = 0.1,
-        scheduled_sampling: float = 0.0,
-        init: str = "orthogonal",
-        forget_bias: float = 1.0,
-        optimizer: str = "adamw",
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: str = "one-cycle",
-        warmup: float = 0.0,
-        bptt: Policy | str | None = None,
-        clip_norm: float | None = 1.0,
-        clip_value: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int = 64,
-        max_epochs: int = 20,
-        patience: int | None = None,
-        monitor: str = "loss",
-        validation_fraction: float = 0.05,
-        label_smoothing: float = 0.1,
-        beam_size: int = 5,
-        length_penalty: float = 1.0,
-        max_length: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.source_level = source_level
-        self.target_level = target_level
-        self.subwords = subwords
-        self.character_size = character_size
-        self.character_hidden_size = character_hidden_size
-        self.source_words = source_words
-        self.source_ngrams = source_ngrams
-        self.buckets = buckets
-        self.lower = lower
-        self.normalize = normalize
-        self.target_num_words = target_num_words
-        self.min_count = min_count
-        self.embedding_size = embedding_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.attention = attention
-        self.input_feeding = input_feeding
-        self.tied = tied
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.rare_dropout = rare_dropout
-        self.scheduled_sampling = scheduled_sampling
-        self.init = init
-        self.forget_bias = forget_bias
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.bptt = bptt
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.label_smoothing = label_smoothing
-        self.beam_size = beam_size
-        self.length_penalty = length_penalty
-        self.max_length = max_length
-        self.random_state = random_state
-        self.verbose = verbose
 
     def predict(self, X: Any) -> list[str]:
         """The best translation of each text."""
@@ -292,13 +197,6 @@ class Translator(SpeakingEstimator):
         sources, targets = read_texts(X, "X"), read_texts(y, "y")
         check_consistent_length(sources, targets)
         return sources, targets
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        if not 0.0 <= self.scheduled_sampling <= 1.0:
-            raise OptionError(
-                f"scheduled_sampling={self.scheduled_sampling}, but a probability lies in [0, 1]."
-            )
 
     def _make_trainer(self, callbacks: list[Callback], *, watched: bool) -> Trainer:
         if self.scheduled_sampling > 0.0:

@@ -1,0 +1,37 @@
+"""The names that options choose from; what each one does is said where it is done."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ATTENTIONS",
+    "AUGMENTATIONS",
+    "CELLS",
+    "FEED_FORWARD",
+    "IMAGE_ENCODERS",
+    "INPUTS",
+    "OPTIMIZERS",
+    "OUTPUTS",
+    "POOLINGS",
+    "SCHEDULES",
+    "SCHEMES",
+    "SUMMARIES",
+]
+
+# In place of a cell: the contrast without memory.
+FEED_FORWARD = "none"
+CELLS = ("lstm", "gru", "rnn", "rnn-relu", FEED_FORWARD)
+
+INPUTS = ("auto", "text", "tokens", "series", "ids")
+OUTPUTS = ("last", "step")
+
+POOLINGS = ("last", "mean", "max", "mean-max")
+ATTENTIONS = ("additive", "multiplicative")
+SUMMARIES = ("mean", "places")
+
+# Of images: a network of ours, or features that were computed elsewhere.
+IMAGE_ENCODERS = ("conv", "none")
+AUGMENTATIONS = ("shift", "flip", "shift-flip")
+
+SCHEMES = ("orthogonal", "torch", "chrono", "identity")
+OPTIMIZERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("constant", "linear", "cosine", "one-cycle", "step", "plateau")

@@ -1,0 +1,152 @@
+"""Options said once: what derives from a field, and what a value out of its domain is told."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import rnnkit
+from rnnkit import bptt, cells, learn, networks
+from rnnkit.errors import OptionError
+from rnnkit.learn import optimizers, schedules
+from rnnkit.networks import attention, pooling
+from rnnkit.options import ESTIMATORS, Whole, check, names, option, options, options_of, parse
+from rnnkit.options.page import page, parameters
+
+PAGE = Path(__file__).parents[2] / "docs" / "options.md"
+
+
+@options
+class Sizes:
+    hidden_size: int = option(64, "units of a layer", Whole(1))
+    window: int | None = option(None, "steps seen", Whole(1))
+
+
+@options
+class Large(Sizes):
+    hidden_size: int = 512
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimators_constructor_is_its_table(name):
+    estimator = getattr(rnnkit, name)
+    signature = inspect.signature(estimator).parameters
+    table = options_of(estimator)
+    assert set(signature) == set(table)
+    assert all(signature[key].default == one.default for key, one in table.items())
+    assert all(signature[key].kind is inspect.Parameter.KEYWORD_ONLY for key in table)
+    assert estimator().get_params() == {key: one.default for key, one in table.items()}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_default_is_in_its_own_domain(name):
+    check(getattr(rnnkit, name)())
+
+
+def test_a_subclass_changes_a_default_and_keeps_what_is_said():
+    ours, theirs = options_of(Large)["hidden_size"], options_of(Sizes)["hidden_size"]
+    assert (ours.default, theirs.default) == (512, 64)
+    assert (ours.meaning, ours.domain) == (theirs.meaning, theirs.domain)
+
+
+def test_a_field_that_nobody_described_is_refused():
+    @options
+    class Deep(Sizes):
+        depth: int = 3
+
+    with pytest.raises(TypeError, match="depth has a default and no meaning"):
+        options_of(Deep)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("batch_size", 0, "batch_size=0, but a whole number above 0 is expected"),
+        ("batch_size", 2.5, "whole number"),
+        ("batch_size", True, "whole number"),
+        ("lr", 0.0, "lr=0.0, but a number above 0 is expected"),
+        ("lr", "fast", "lr='fast'"),
+        ("lr", float("nan"), "lr=nan"),
+        ("weight_decay", -1, "a number from 0 on"),
+        ("forget_bias", float("inf"), "forget_bias=inf"),
+        ("validation_fraction", 1.0, r"a share in \[0, 1\)"),
+        ("dropout", -0.1, "dropout=-0.1"),
+        ("patience", 0, "patience=0"),
+        ("clip_norm", 0, "clip_norm=0, but a number above 0 is expected"),
+        ("bidirectional", "yes", "bidirectional='yes', but True or False is expected"),
+        ("cell", "lstn", "Did you mean 'lstm'"),
+        ("schedule", "one-cycel", "Did you mean 'one-cycle'"),
+        ("optimizer", "adamax", "optimizer='adamax' is not known"),
+        ("normalize", "NFX", "normalize='NFX'"),
+        ("monitor", "perplexity", "Known: 'accuracy', 'loss'"),
+        ("class_weight", "even", "'balanced' or a dict is expected"),
+        ("language_model", 3, "the name of a file is expected"),
+    ],
+)
+def test_a_value_out_of_its_domain_is_refused_before_anything_is_read(name, value, words):
+    model = rnnkit.SequenceClassifier(**{name: value})
+    with pytest.raises(OptionError, match=words):
+        model.fit(["a", "b"] * 9, [0, 1] * 9)
+    assert not hasattr(model, "classes_")
+
+
+def test_numbers_of_numpy_are_numbers():
+    sizes = {"hidden_size": np.int64(4), "lr": np.float32(0.01), "bidirectional": np.bool_(False)}
+    check(rnnkit.SequenceClassifier(**sizes))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("32", 32), ("null", None)], ids=["a whole number", "nothing"]
+)
+def test_a_text_means_json(text, value):
+    assert parse(options_of(Sizes)["window"], text) == value
+
+
+def test_a_text_that_means_another_type_is_refused_in_words():
+    with pytest.raises(OptionError, match=r"hidden_size=2\.5: a whole number is expected"):
+        parse(options_of(Sizes)["hidden_size"], "2.5")
+
+
+def test_a_class_of_options_can_be_cloned_with_its_values():
+    model = clone(rnnkit.Translator(hidden_size=12, beam_size=2))
+    assert (model.hidden_size, model.beam_size, repr(model)) == (
+        12,
+        2,
+        "Translator(beam_size=2, hidden_size=12)",
+    )
+
+
+def test_names_to_choose_from_are_those_that_are_made():
+    assert tuple(schedules._CLASSES) == names.SCHEDULES
+    assert set(names.POOLINGS) == set(pooling.POOLINGS)
+    assert set(names.ATTENTIONS) == set(attention.ATTENTIONS)
+    assert names.SCHEMES == cells.SCHEMES
+    for optimizer in names.OPTIMIZERS:
+        optimizers.build_optimizer(cells.LSTM(1, 1), optimizer, lr=0.1)
+    for cell in names.CELLS:
+        networks.build_encoder(
+            cell,
+            1,
+            1,
+            num_layers=1,
+            bidirectional=False,
+            dropout=0.0,
+            recurrent_dropout=0.0,
+            window=0,
+        )
+    assert learn.Trainer
+    assert bptt.policy_of(None)
+
+
+def test_the_page_of_options_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m rnnkit.options.page > docs/..."
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_help_on_an_estimator_tells_its_options(name):
+    estimator = getattr(rnnkit, name)
+    assert parameters(estimator) in estimator.__doc__
