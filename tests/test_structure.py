@@ -44,7 +44,7 @@ ALLOWED = {
     },
     "ship": FOUNDATION | {"diagnose", "tasks"},
     "cli": FOUNDATION
-    | {"tasks", "ship", "data", "diagnose", "kernels", "learn", "metrics", "baselines"},
+    | {"options", "tasks", "ship", "data", "diagnose", "kernels", "learn", "metrics", "baselines"},
 }
 
 

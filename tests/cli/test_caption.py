@@ -69,3 +69,9 @@ def test_a_missing_image_is_told_with_its_line(run, pictures, tmp_path):
 def test_pictures_do_not_come_from_standard_input(run, model):
     result = run("predict", model, "-")
     assert (result.code, "not standard input" in result.err) == (1, True)
+
+
+def test_the_width_of_the_search_is_chosen_for_scores_too(run, model, pictures):
+    call = ("evaluate", model, pictures / "captions.tsv", "--json")
+    assert json.loads(run(*call, "--beam-size", "1").out)["exact"] == 100.0
+    assert run(*call, "--beam-size", "0").code == 2

@@ -140,9 +140,9 @@ def generate(
     as_json: opt.Json = False,
 ) -> None:
     """Write a text with a saved language model, token by token."""
-    from rnnkit.cli import predicting
+    from rnnkit.cli import generating
 
-    predicting.generate(
+    generating.generate(
         model,
         prompt,
         count=count,

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rnnkit.cli.output import print_json, print_line, print_table, say
-from rnnkit.cli.parameters import CELLS as KNOWN
+from rnnkit.cli.parameters import check_named
 from rnnkit.cli.tasks import AnyDataset, AnyTask
-from rnnkit.errors import check_option
 
 __all__ = ["CELLS", "compare"]
 
@@ -35,7 +34,7 @@ class Reached:
 
 def compare(
     task: AnyTask,
-    parameters: Mapping[str, object],
+    parameters: Mapping[str, Any],
     dataset: AnyDataset,
     test: AnyDataset | None,
     *,
@@ -43,13 +42,16 @@ def compare(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Train a model with each cell, and print what each reaches on examples it has not seen."""
+    """Train a model with each cell, and print what each reaches on examples it has not seen.
+
+    test: None sets a share of the dataset aside.
+    """
     for cell in cells:
-        check_option("--cell", cell, KNOWN)
-    settings: dict[str, Any] = {"random_state": 0, "verbose": int(not quiet), **parameters}
+        check_named(task, "cell", cell)
+    settings = {"verbose": int(not quiet), **parameters}
     train, held_out = dataset, test
     if held_out is None:
-        train, held_out = dataset.split(TEST_SHARE, settings["random_state"])
+        train, held_out = dataset.split(TEST_SHARE, parameters["random_state"])
     task.check_labels(held_out, task.labels_in(train))
     if not quiet:
         say(train.describe(f"{task.noun} to train on"))

@@ -54,7 +54,7 @@ class Dataset(Generic[Example, Target]):
             names=None if self.names is None else [self.names[row] for row in rows],
         )
 
-    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+    def split(self, share: float, seed: int | None) -> tuple[Self, Self]:
         """The examples to train on, and a share to test with.
 
         Raises DataError if there are too few.
@@ -68,7 +68,7 @@ class Dataset(Generic[Example, Target]):
         order = self._order(seed)
         return self.take(sorted(order[count:])), self.take(sorted(order[:count]))
 
-    def _order(self, seed: int) -> list[int]:
+    def _order(self, seed: int | None) -> list[int]:
         """The rows, those to test with first."""
         import numpy as np
 
@@ -85,5 +85,5 @@ class OneText(Dataset[str, None]):
         """The text as a whole."""
         return "".join(self.examples)
 
-    def _order(self, seed: int) -> list[int]:  # noqa: ARG002 - a text is tested at its end
+    def _order(self, seed: int | None) -> list[int]:  # noqa: ARG002 - a text is tested at its end
         return list(range(len(self)))[::-1]

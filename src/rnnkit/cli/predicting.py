@@ -1,4 +1,4 @@
-"""`rnnkit predict` and `rnnkit generate`: what a saved model says."""
+"""`rnnkit predict`: what a saved model answers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from rnnkit.cli.tasks import (
     refuse_search,
     task_of,
 )
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import OptionError
 from rnnkit.ship import load
-from rnnkit.tasks import LanguageModel
 
-__all__ = ["generate", "predict"]
+__all__ = ["predict"]
 
 
 def predict(
@@ -65,40 +64,3 @@ def _own_columns(task: AnyTask, given: Mapping[str, Value]) -> dict[str, Value]:
             meant = next(one.noun for one in TASKS if name in columns_of(one.predict))
             raise OptionError(f"--{name} is for models of {meant}, and this one reads {task.noun}.")
     return {name: given[name] for name in own}
-
-
-def generate(
-    path: Path,
-    prompt: str,
-    *,
-    count: int,
-    seed: int | None,
-    as_json: bool,
-    max_length: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-) -> None:
-    """Write on after the prompt, token by token."""
-    model = load(path)
-    if not isinstance(model, LanguageModel):
-        raise InputError(
-            f"{path}: this is a {type(model).__name__}; `rnnkit train language` trains models that "
-            f"write on."
-        )
-    for place in range(count):
-        pieces = model.stream(
-            prompt,
-            random_state=None if seed is None else seed + place,
-            max_length=max_length,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-        )
-        if as_json:
-            print_json({"prompt": prompt, "text": "".join(pieces)})
-            continue
-        print(prompt, end="", flush=True)
-        for piece in pieces:
-            print(piece, end="", flush=True)
-        print()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from rnnkit.cli import options as opt
+from rnnkit.cli.parameters import defaults, estimator_parameters, named_options
 from rnnkit.cli.signature import with_options
 from rnnkit.cli.tasks import TASKS, AnyDataset, AnyTask, Value, columns_of
 
@@ -24,22 +25,6 @@ compare_app = typer.Typer(
 ONE_CELL = ("cell", "language_model")
 
 
-# Options of every task, each with the estimator's parameters that it sets.
-TRAINING = {
-    "cell": ("cell",),
-    "hidden_size": ("hidden_size",),
-    "embedding_size": ("embedding_size",),
-    "layers": ("num_layers",),
-    "dropout": ("dropout",),
-    "epochs": ("max_epochs",),
-    "batch_size": ("batch_size",),
-    "lr": ("lr",),
-    "bptt": ("bptt",),
-    "patience": ("patience",),
-    "seed": ("random_state",),
-}
-
-
 def _add_train(task: AnyTask) -> None:
     def command(
         data: opt.DataFile,
@@ -53,7 +38,7 @@ def _add_train(task: AnyTask) -> None:
 
         # Everything that can be checked is checked before a long file is read.
         training.check_writable(out)
-        parameters = _parameters(task, given, settings)
+        parameters = estimator_parameters(task, given, settings or [])
         dataset, valid = _read(task, data, given), _read_valid(task, given)
         training.train(task, parameters, dataset, valid, out=out, quiet=quiet, as_json=as_json)
 
@@ -61,9 +46,9 @@ def _add_train(task: AnyTask) -> None:
         **columns_of(task.read),
         "valid": opt.Valid,
         **dict(task.valid_columns.values()),
-        **_training_options(task),
+        **named_options(task),
     }
-    train_app.command(task.name, help=task.help)(with_options(command, options))
+    train_app.command(task.name, help=task.help)(with_options(command, options, defaults(task)))
 
 
 def _add_compare(task: AnyTask) -> None:
@@ -78,7 +63,7 @@ def _add_compare(task: AnyTask) -> None:
     ) -> None:
         from rnnkit.cli import comparing
 
-        parameters = _parameters(task, given, settings)
+        parameters = estimator_parameters(task, given, settings or [])
         comparing.compare(
             task,
             parameters,
@@ -89,28 +74,10 @@ def _add_compare(task: AnyTask) -> None:
             as_json=as_json,
         )
 
-    options = {**columns_of(task.read), **_training_options(task)}
+    options = {**columns_of(task.read), **named_options(task)}
     for name in ONE_CELL:
         options.pop(name, None)
-    compare_app.command(task.name, help=task.help)(with_options(command, options))
-
-
-def _training_options(task: AnyTask) -> dict[str, object]:
-    return {name: opt.TRAIN[name] for name in (*task.options, *TRAINING)}
-
-
-def _parameters(
-    task: AnyTask, given: Mapping[str, Value], settings: Sequence[str] | None
-) -> dict[str, object]:
-    """What the options say of the estimator."""
-    from rnnkit.cli.parameters import estimator_parameters
-
-    chosen = {
-        parameter: given.get(name)
-        for name, parameters in {**TRAINING, **task.options}.items()
-        for parameter in parameters
-    }
-    return estimator_parameters(task.estimator_class(), {**chosen, **task.fixed}, settings or [])
+    compare_app.command(task.name, help=task.help)(with_options(command, options, defaults(task)))
 
 
 def _read(task: AnyTask, path: Path, given: Mapping[str, Value]) -> AnyDataset:

@@ -63,7 +63,7 @@ def train(
         say(dataset.describe(task.noun))
         if valid is not None:
             say(valid.describe(f"{task.noun} to validate with"))
-    model = task.estimator_class()(**{"random_state": 0, "verbose": int(not quiet), **parameters})
+    model = task.estimator_class()(**{"verbose": int(not quiet), **parameters})
     fitted = fit(model, dataset, valid, out=out)
     summary, figures = _summary(fitted, dataset, out, save(fitted.model, out)), _figures(model)
     if as_json:

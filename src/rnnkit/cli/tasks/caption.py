@@ -28,12 +28,8 @@ class Caption(Task["Captioner", Path, Captions]):
     noun = "images"
     score_name = "chrF"
     searches = True
-    options = {
-        "level": ("target_level",),
-        "image_size": ("image_size",),
-        "augment": ("augment",),
-        "max_length": ("max_length",),
-    }
+    options = ("level", "image_size", "augment", "max_length")
+    aliases = {"level": ("target_level",)}
 
     def read(
         self,

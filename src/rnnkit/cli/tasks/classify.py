@@ -27,11 +27,7 @@ class Classify(Task["SequenceClassifier", str, str]):
     help = "A label for each text of a table (CSV, TSV, JSONL, Parquet)."
     estimator = "SequenceClassifier"
     noun = "texts"
-    options = {
-        "level": ("level",),
-        "max_length": ("max_length",),
-        "language_model": ("language_model",),
-    }
+    options = ("level", "max_length", "language_model")
 
     def recognizes(self, model: SequenceEstimator) -> bool:
         """A classifier of texts."""

@@ -28,7 +28,7 @@ class Forecast(Task["SequenceRegressor", "np.ndarray", None]):
     estimator = "SequenceRegressor"
     noun = "series"
     score_name = "R^2"
-    options = {"update_every": ("update_every",)}
+    options = ("update_every",)
     fixed = {"inputs": "series", "output": "step"}
 
     def recognizes(self, model: SequenceEstimator) -> bool:

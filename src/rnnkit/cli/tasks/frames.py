@@ -30,11 +30,7 @@ class Frames(Task["FrameTagger", "Video", Labels]):
     estimator = "FrameTagger"
     noun = "videos"
     step = "frame"
-    options = {
-        "image_size": ("image_size",),
-        "augment": ("augment",),
-        "update_every": ("update_every",),
-    }
+    options = ("image_size", "augment", "update_every")
 
     def read(
         self,

@@ -28,7 +28,7 @@ class Language(Task["LanguageModel", str, None]):
     estimator = "LanguageModel"
     noun = "lines"
     score_name = "log-probability"
-    options = {"level": ("level",), "bptt_steps": ("bptt_steps",)}
+    options = ("level", "bptt_steps")
 
     def read(self, path: Path, *, text: opt.Text) -> Dataset[str, None]:
         """One text, or several."""

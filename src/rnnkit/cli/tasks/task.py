@@ -1,6 +1,6 @@
 """What the commands ask of a task, and what it answers.
 
-A task is one module that subclasses `Task` and stands in the list in `rnnkit.cli.tasks`. Nothing
+A task is one module that subclasses `Task` and stands in the list in `registry.py`. Nothing
 heavy is imported before a command runs: what a method needs, it imports itself.
 """
 
@@ -74,7 +74,8 @@ class Task(Generic[Model, Example, Target]):
     estimator: the name of its class in `rnnkit.tasks`. fixed: parameters that the task itself sets.
     score_name: what the estimator's `score` is called. step: what each label is of, where an
     example has several. searches: whether answers are sentences, found by a beam search.
-    options: its own options of `train`, each with the estimator's parameters that it sets.
+    options: of the estimator's options those that `train` offers by name, besides the common ones.
+    aliases: which of the estimator's options a name stands for, where it is another one.
     valid_columns: columns that a file to validate with has of its own, each with its option.
     """
 
@@ -86,7 +87,8 @@ class Task(Generic[Model, Example, Target]):
     step: ClassVar[str] = ""
     searches: ClassVar[bool] = False
     fixed: ClassVar[Mapping[str, Json]] = {}
-    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    options: ClassVar[Sequence[str]] = ()
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     valid_columns: ClassVar[Mapping[str, tuple[str, object]]] = {}
 
     read: Callable[..., Dataset[Example, Target]]

@@ -28,7 +28,8 @@ class Translate(Task["Translator", str, str]):
     noun = "pairs"
     score_name = "chrF"
     searches = True
-    options = {"level": ("source_level", "target_level"), "max_length": ("max_length",)}
+    options = ("level", "max_length")
+    aliases = {"level": ("source_level", "target_level")}
     valid_columns = {"target_file": ("valid_target_file", opt.ValidTargetFile)}
 
     def read(
