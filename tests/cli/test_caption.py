@@ -71,7 +71,15 @@ def test_pictures_do_not_come_from_standard_input(run, model):
     assert (result.code, "not standard input" in result.err) == (1, True)
 
 
-def test_the_width_of_the_search_is_chosen_for_scores_too(run, model, pictures):
-    call = ("evaluate", model, pictures / "captions.tsv", "--json")
-    assert json.loads(run(*call, "--beam-size", "1").out)["exact"] == 100.0
-    assert run(*call, "--beam-size", "0").code == 2
+def test_the_width_of_the_search_is_chosen_for_scores_too(run, model, pictures, monkeypatch):
+    searched, predict = [], Captioner.predict
+
+    def watched(self, X):
+        searched.append(self.beam_size)
+        return predict(self, X)
+
+    monkeypatch.setattr(Captioner, "predict", watched)
+    call = ("evaluate", model, pictures / "captions.tsv")
+    assert run(*call, "--beam-size", "1").code == 0
+    assert run(*call).code == 0
+    assert searched == [1, Captioner().beam_size]

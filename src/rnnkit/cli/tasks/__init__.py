@@ -1,4 +1,8 @@
-"""What can be trained from the command line: a module for each task, and their list."""
+"""What can be trained from the command line: a module for each task, and their list.
+
+`task` says what a task is. What several share: `labels` and `sentences` (their answers), `texts`,
+`tables` and `steps` (their files).
+"""
 
 from rnnkit.cli.tasks.registry import (
     TASKS,
