@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from rnnkit import SequenceClassifier, SequenceRegressor
-from rnnkit.tasks.forecasts import NaiveForecast, score_forecasts
+from rnnkit.baselines import NaiveForecast
+from rnnkit.metrics import score_forecasts
 
 YEARS = 8
 

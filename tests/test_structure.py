@@ -26,6 +26,8 @@ ALLOWED = {
     "networks": FOUNDATION | {"bptt", "cells"},
     "learn": FOUNDATION | {"batch", "bptt"},
     "diagnose": FOUNDATION | {"bptt", "cells"},
+    "metrics": FOUNDATION | {"data"},
+    "baselines": FOUNDATION | {"data", "vectorize", "metrics"},
     "tasks": FOUNDATION
     | {
         "options",
@@ -39,9 +41,11 @@ ALLOWED = {
         "networks",
         "learn",
         "diagnose",
+        "metrics",
     },
     "ship": FOUNDATION | {"diagnose", "tasks"},
-    "cli": FOUNDATION | {"tasks", "ship", "data", "diagnose", "kernels", "learn"},
+    "cli": FOUNDATION
+    | {"options", "tasks", "ship", "data", "diagnose", "kernels", "learn", "metrics", "baselines"},
 }
 
 

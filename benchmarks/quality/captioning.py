@@ -12,15 +12,9 @@ from torch import nn
 
 from benchmarks.quality.result import Result, corpora
 from rnnkit import Captioner
+from rnnkit.baselines import ConstantCaption, NearestImage
 from rnnkit.data import CaptionedImages, read_captions
-from rnnkit.tasks.agreement import most_agreed
-from rnnkit.tasks.scoring_captions import (
-    CaptionScores,
-    ConstantCaption,
-    NearestImage,
-    caption_words,
-    score_captions,
-)
+from rnnkit.metrics import CaptionScores, caption_words, most_agreed, score_captions
 
 EMOJI: dict[str, Any] = {
     "image_size": 32,

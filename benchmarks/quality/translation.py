@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from benchmarks.quality.result import Result, corpora
 from rnnkit import Translator
+from rnnkit.baselines import NearestTranslation
 from rnnkit.cli.demo import MAX_LENGTH
 from rnnkit.data import load_english_korean, read_pairs, split_english_korean
-from rnnkit.tasks.scoring import NearestTranslation, TranslationScores, score_by_group
+from rnnkit.metrics import TranslationScores, score_by_group
 
 # More steps than the demo has time for.
 SAMPLES = {"batch_size": 16, "max_epochs": 56, "lr": 2e-3, "dropout": 0.3}

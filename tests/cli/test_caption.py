@@ -69,3 +69,17 @@ def test_a_missing_image_is_told_with_its_line(run, pictures, tmp_path):
 def test_pictures_do_not_come_from_standard_input(run, model):
     result = run("predict", model, "-")
     assert (result.code, "not standard input" in result.err) == (1, True)
+
+
+def test_the_width_of_the_search_is_chosen_for_scores_too(run, model, pictures, monkeypatch):
+    searched, predict = [], Captioner.predict
+
+    def watched(self, X):
+        searched.append(self.beam_size)
+        return predict(self, X)
+
+    monkeypatch.setattr(Captioner, "predict", watched)
+    call = ("evaluate", model, pictures / "captions.tsv")
+    assert run(*call, "--beam-size", "1").code == 0
+    assert run(*call).code == 0
+    assert searched == [1, Captioner().beam_size]

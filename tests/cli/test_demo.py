@@ -94,4 +94,4 @@ def test_ctrl_c_in_the_demo_keeps_the_best_model_so_far(run, tmp_path, monkeypat
 def test_shown_examples_are_few_where_an_origin_has_few():
     found = [SimpleNamespace(text="x", probability=1.0)]
     shown = demo._examples(found, Sample(["a"], ["가"], ["babel"]))
-    assert [one["source"] for one in shown] == ["a"]
+    assert [one.source for one in shown] == ["a"]

@@ -5,7 +5,7 @@ import json
 import pytest
 from sklearn.metrics import f1_score
 
-from rnnkit.tasks.scoring import score_translations
+from rnnkit.metrics import score_translations
 
 
 def test_scores_of_a_classifier_are_those_of_its_predictions(run, models, tmp_path):

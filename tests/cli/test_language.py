@@ -80,3 +80,14 @@ def test_only_a_language_model_writes_on(run, models):
 def test_a_text_file_has_no_columns(run, text, tmp_path):
     result = run("train", "language", text, "--text", "a", "-o", tmp_path / "x.rnn")
     assert (result.code, "--text names a column" in result.err) == (2, True)
+
+
+def test_gradients_through_the_lines_of_a_text_are_shown(run, model, text, tmp_path):
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "report.html"
+    call = ("diagnose", model, text, "-o", page, "--examples", "4", "--bptt", "truncated(2)")
+    result = run(*call)
+    assert result.code == 0, result.err
+    content = page.read_text(encoding="utf-8")
+    assert "4 of 80 in " in content
+    assert "One example, step by step: 하나 둘 셋" in content

@@ -12,7 +12,7 @@ import rnnkit
 from rnnkit import Captioner
 from rnnkit.data import read_captions, read_images
 from rnnkit.errors import ArchiveError, InputError, OptionError, ShapeError
-from rnnkit.tasks.agreement import most_agreed
+from rnnkit.metrics import most_agreed
 
 COLORS = {"red": (230, 20, 20), "green": (20, 210, 20), "blue": (30, 30, 240)}
 SMALL = {

@@ -11,7 +11,7 @@ import rnnkit
 from rnnkit import Translator
 from rnnkit.errors import InputError, MissingDependencyError, OptionError
 from rnnkit.learn import Callback
-from rnnkit.tasks.agreement import most_agreed
+from rnnkit.metrics import most_agreed
 
 WORDS = {"one": "하나", "two": "둘", "three": "셋", "four": "넷"}
 X = [f"{a} {b}" for a in WORDS for b in WORDS]

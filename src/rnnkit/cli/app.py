@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rnnkit.cli import options as opt
 from rnnkit.cli.guard import GuardedGroup
 from rnnkit.cli.signature import with_options
-from rnnkit.cli.specs import FRAMES, SERIES, all_columns
 from rnnkit.cli.task_commands import compare_app, train_app
+from rnnkit.cli.tasks import Asked, Value, all_columns
 
 __all__ = ["app", "main"]
 
@@ -64,37 +64,19 @@ def predict(
         list[str] | None,
         typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files, or - for standard input."),
     ] = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            "--text",
-            "--source",
-            "--form",
-            metavar="COLUMN",
-            help="Column of a table that holds the texts [text].",
-        ),
-    ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="The probability of every class.")] = False,
     n_best: Annotated[int, typer.Option(min=1, help="Translations of each text.")] = 1,
     beam_size: opt.BeamSize = None,
     as_json: opt.Json = False,
-    **columns: Any,
+    **columns: Value,
 ) -> None:
     """Say what a saved model knows of texts, of series, of images, or of each frame of videos."""
     from rnnkit.cli import predicting
 
     if not inputs and sys.stdin.isatty():
         raise typer.BadParameter("give a TEXT, a FILE, or - to read standard input.")
-    predicting.predict(
-        model,
-        inputs or ["-"],
-        column=text,
-        proba=proba,
-        n_best=n_best,
-        beam_size=beam_size,
-        as_json=as_json,
-        columns=columns,
-    )
+    asked = Asked(proba, n_best, beam_size)
+    predicting.predict(model, inputs or ["-"], columns, asked, as_json=as_json)
 
 
 def evaluate(
@@ -102,7 +84,7 @@ def evaluate(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="File with the right answers.")],
     beam_size: opt.BeamSize = None,
     as_json: opt.Json = False,
-    **columns: Any,
+    **columns: Value,
 ) -> None:
     """Score a saved model on a file."""
     from rnnkit.cli import evaluating
@@ -126,7 +108,7 @@ def diagnose(
         ),
     ] = None,
     as_json: opt.Json = False,
-    **columns: Any,
+    **columns: Value,
 ) -> None:
     """Show where a saved model's gradients vanish, what truncation costs, what states hold."""
     from rnnkit.cli import diagnosing
@@ -136,9 +118,9 @@ def diagnose(
     )
 
 
-app.command()(with_options(predict, {**SERIES, **FRAMES}))
-app.command()(with_options(evaluate, all_columns()))
-app.command()(with_options(diagnose, all_columns()))
+app.command()(with_options(predict, all_columns("predict")))
+app.command()(with_options(evaluate, all_columns("read")))
+app.command()(with_options(diagnose, all_columns("read")))
 
 
 @app.command()
@@ -158,9 +140,9 @@ def generate(
     as_json: opt.Json = False,
 ) -> None:
     """Write a text with a saved language model, token by token."""
-    from rnnkit.cli import predicting
+    from rnnkit.cli import generating
 
-    predicting.generate(
+    generating.generate(
         model,
         prompt,
         count=count,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rnnkit import __version__
-from rnnkit.cli.evaluating import check_labels, read_for
-from rnnkit.cli.output import print_json, print_line
-from rnnkit.cli.training import check_writable, task_of
+from rnnkit.cli.output import Json, print_json, print_line
+from rnnkit.cli.tasks import AnyDataset, AnyTask, Value, own_columns, task_of
+from rnnkit.cli.training import check_writable
 from rnnkit.diagnose import (
     GradientFlow,
     LayerFlow,
@@ -23,7 +23,12 @@ from rnnkit.diagnose import (
     truncation_audit,
 )
 from rnnkit.errors import InputError
+from rnnkit.learn.history import Record
 from rnnkit.ship import Section, load, page, write_page
+from rnnkit.tasks import SequenceEstimator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["diagnose"]
 
@@ -36,13 +41,22 @@ class Findings:
     audit: TruncationAudit
     shown: StateTrace
     text: str
-    epochs: list[dict[str, Any]]
+    epochs: list[Record]
+
+    def plain(self) -> dict[str, Json]:
+        """For JSON."""
+        return {
+            "gradient_flow": self.flow.to_dict(),
+            "truncation_audit": self.audit.to_dict(),
+            "trace": self.shown.to_dict(),
+            "epochs": self.epochs,
+        }
 
 
 def diagnose(
     path: Path,
     data: Path,
-    columns: dict[str, Any],
+    columns: Mapping[str, Value],
     *,
     out: Path,
     examples: int,
@@ -52,37 +66,24 @@ def diagnose(
     """Look at a model on some examples of a file, print what is found, and write the page."""
     check_writable(out, what="report", example="report.html")
     model = load(path)
-    dataset = read_for(model, data, columns)
-    check_labels(model, dataset)
-    if getattr(model, "cell", None) == "none":
+    task = task_of(model)
+    dataset = task.read(data, **own_columns(task, columns))
+    task.check_labels(dataset, task.known_labels(model))
+    if model.get_params()["cell"] == "none":
         raise InputError(
             f"{path}: a feed-forward model (cell='none') has no memory: no gradient goes back "
             f"through time that could be looked at."
         )
-    chosen = _spread(len(dataset), examples)
-    X = [dataset.X[i] for i in chosen]
-    y = None if dataset.y is None else [dataset.y[i] for i in chosen]
-    found = Findings(
-        gradient_flow(model, (X, y)),
-        truncation_audit(model, (X, y), policies),
-        trace(model, X[0]),
-        _text(X[0]),
-        model.history_.to_dict()["epochs"] if hasattr(model, "history_") else [],
-    )
+    chosen = dataset.take(_spread(len(dataset), examples))
     facts = {
         "model": str(path),
-        "estimator": f"{task_of(model)}: {type(model).__name__}, cell={model.get_params()['cell']}",
+        "estimator": f"{task.name}: {type(model).__name__}, cell={model.get_params()['cell']}",
         "parameters": f"{model.num_parameters_:,}",
-        "examples": f"{len(X)} of {len(dataset):,} in {data}",
+        "examples": f"{len(chosen)} of {len(dataset):,} in {data}",
         "rnnkit": __version__,
     }
-    plain = {
-        "facts": facts,
-        "gradient_flow": found.flow.to_dict(),
-        "truncation_audit": found.audit.to_dict(),
-        "trace": found.shown.to_dict(),
-        "epochs": found.epochs,
-    }
+    found = _look(task, model, chosen, policies)
+    plain = {"facts": facts, **found.plain()}
     write_page(out, page(f"Gradients of {path.name}", facts, list(_sections(found)), plain))
     if as_json:
         print_json({"report": str(out), **plain})
@@ -92,10 +93,17 @@ def diagnose(
     print_line(f"report: {out}")
 
 
-def _text(example: Any) -> str:
-    """An example as it is shown: a file by its name, a list or series by what is in it."""
-    is_list = isinstance(example, list | np.ndarray)
-    return " ".join(map(str, example)) if is_list else str(example)
+def _look(
+    task: AnyTask, model: SequenceEstimator, seen: AnyDataset, policies: list[str] | None
+) -> Findings:
+    first = seen.examples[0]
+    return Findings(
+        gradient_flow(model, (seen.X, seen.y)),
+        truncation_audit(model, (seen.X, seen.y), policies),
+        trace(model, first),
+        task.show(first),
+        model.history_.epochs if hasattr(model, "history_") else [],
+    )
 
 
 def _spread(available: int, wanted: int) -> list[int]:
@@ -179,11 +187,14 @@ def _row(layer: LayerFlow) -> tuple[str, ...]:
     )
 
 
-def _training(epochs: list[dict[str, Any]]) -> Section:
-    def curve(name: str) -> Any:
-        def draw(axes: Any) -> None:
-            values = [np.nan if row[name] is None else row[name] for row in epochs]
-            axes.plot([row["epoch"] for row in epochs], values, marker="o")
+def _training(epochs: list[Record]) -> Section:
+    def curve(name: str) -> Callable[[Axes], None]:
+        def draw(axes: Axes) -> None:
+            # None, which stands for what is not finite, becomes NaN.
+            epoch, values = (
+                np.array([row[key] for row in epochs], dtype=float) for key in ("epoch", name)
+            )
+            axes.plot(epoch, values, marker="o")
             axes.set_xlabel("epoch")
 
         return draw

@@ -1,4 +1,4 @@
-"""The options that several commands share, with their help."""
+"""The options of commands that are no options of estimators, with their help."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ Cells = Annotated[
 
 Text = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Texts (default: text).", rich_help_panel=DATA)
+]
+Texts = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        "--source",
+        "--form",
+        metavar="COLUMN",
+        help="Column of a table that holds the texts (default: text).",
+    ),
 ]
 Label = Annotated[
     str | None,
@@ -99,18 +109,6 @@ Folder = Annotated[
         metavar="FOLDER",
         help="Where the images or videos are (default: beside DATA).",
         rich_help_panel=DATA,
-    ),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(min=1, help="Pixels of a side.", rich_help_panel=NETWORK),
-]
-Augment = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WAY",
-        help="Of images and videos: shift, flip or shift-flip.",
-        rich_help_panel=TRAINING,
     ),
 ]
 
@@ -191,93 +189,21 @@ Ignore = Annotated[
     ),
 ]
 
-Cell = Annotated[
-    str | None,
-    typer.Option(
-        metavar="CELL",
-        help="lstm, gru, rnn, rnn-relu, or none (feed-forward).",
-        rich_help_panel=NETWORK,
-    ),
-]
-Level = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LEVEL", help="A step of a text: word, char or jamo.", rich_help_panel=NETWORK
-    ),
-]
-LanguageModel = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="MODEL",
-        help="A language model of `train language` whose words and layers training begins with.",
-        rich_help_panel=NETWORK,
-    ),
-]
-HiddenSize = Annotated[
-    int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=NETWORK)
-]
-EmbeddingSize = Annotated[
-    int | None, typer.Option(min=1, help="Numbers of a token or a frame.", rich_help_panel=NETWORK)
-]
-Layers = Annotated[
-    int | None, typer.Option(min=1, help="Recurrent layers.", rich_help_panel=NETWORK)
-]
-Dropout = Annotated[
-    float | None, typer.Option(min=0.0, help="Share dropped, below 1.", rich_help_panel=NETWORK)
-]
-MaxLength = Annotated[
-    int | None,
-    typer.Option(min=1, help="Steps of a text that are kept.", rich_help_panel=NETWORK),
-]
 
-Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Passes over the data.", rich_help_panel=TRAINING)
-]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Examples of a step.", rich_help_panel=TRAINING)
-]
-Lr = Annotated[float | None, typer.Option(min=0.0, help="Learning rate.", rich_help_panel=TRAINING)]
-Bptt = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT",
-        help="How far gradients go back: full, truncated(50, 100), checkpointed, "
-        "randomtruncated(50).",
-        rich_help_panel=TRAINING,
-    ),
-]
-BpttSteps = Annotated[
-    int | None,
-    typer.Option(min=1, help="Steps of a window, the state carried.", rich_help_panel=TRAINING),
-]
-UpdateEvery = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Steps between two updates of long series or videos, the state carried.",
-        rich_help_panel=TRAINING,
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Stop after so many epochs that are no better.", rich_help_panel=TRAINING
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(min=0, help="Of all randomness (default: 0).", rich_help_panel=TRAINING),
-]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all that is random.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Any other parameter of the estimator; may be repeated.",
+        help="Any other option of the estimator; may be repeated.",
         rich_help_panel=TRAINING,
     ),
 ]
 
-BeamSize = Annotated[int | None, typer.Option(min=1, help="Beam of a translation; 1 is greedy.")]
+BeamSize = Annotated[
+    int | None, typer.Option(min=1, help="Sentences that a search keeps; 1 is greedy.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]

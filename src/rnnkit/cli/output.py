@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["human_size", "print_json", "print_line", "print_table", "say"]
+__all__ = ["Json", "human_size", "print_json", "print_line", "print_table", "say"]
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""What JSON can hold."""
 
 # Wide enough that no table is cut where output is not a terminal.
 _PIPE_WIDTH = 400
@@ -29,7 +31,7 @@ def print_line(*fields: str) -> None:
     print("\t".join(" ".join(field.splitlines()).replace("\t", " ") for field in fields))
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Json) -> None:
     """One JSON value on one line.
 
     >>> print_json({"label": "긍정", "probability": 0.5})

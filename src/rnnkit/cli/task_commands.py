@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import typer
 
 from rnnkit.cli import options as opt
+from rnnkit.cli.parameters import defaults, estimator_parameters, named_options
 from rnnkit.cli.signature import with_options
-from rnnkit.cli.specs import SPECS, TRAINING, Spec
-
-if TYPE_CHECKING:
-    from rnnkit.cli.datasets import Dataset
+from rnnkit.cli.tasks import TASKS, AnyDataset, AnyTask, Value, columns_of
 
 __all__ = ["compare_app", "train_app"]
 
@@ -29,41 +25,33 @@ compare_app = typer.Typer(
 ONE_CELL = ("cell", "language_model")
 
 
-def _add_train(spec: Spec) -> None:
+def _add_train(task: AnyTask) -> None:
     def command(
         data: opt.DataFile,
         out: opt.Out,
         settings: opt.Set = None,
         quiet: opt.Quiet = False,
         as_json: opt.Json = False,
-        **given: Any,
+        **given: Value,
     ) -> None:
         from rnnkit.cli import training
 
         # Everything that can be checked is checked before a long file is read.
         training.check_writable(out)
-        parameters = _parameters(spec, given, settings)
-        read, read_valid = _readers(spec, given)
-        training.train(
-            spec.name,
-            parameters,
-            read(data),
-            read_valid(),
-            out=out,
-            quiet=quiet,
-            as_json=as_json,
-        )
+        parameters = estimator_parameters(task, given, settings or [])
+        dataset, valid = _read(task, data, given), _read_valid(task, given)
+        training.train(task, parameters, dataset, valid, out=out, quiet=quiet, as_json=as_json)
 
     options = {
-        **spec.columns,
+        **columns_of(task.read),
         "valid": opt.Valid,
-        **dict(spec.valid_columns.values()),
-        **_training_options(spec),
+        **dict(task.valid_columns.values()),
+        **named_options(task),
     }
-    train_app.command(spec.name, help=spec.help)(with_options(command, options))
+    train_app.command(task.name, help=task.help)(with_options(command, options, defaults(task)))
 
 
-def _add_compare(spec: Spec) -> None:
+def _add_compare(task: AnyTask) -> None:
     def command(
         data: opt.DataFile,
         cells: opt.Cells = None,
@@ -71,59 +59,40 @@ def _add_compare(spec: Spec) -> None:
         settings: opt.Set = None,
         quiet: opt.Quiet = False,
         as_json: opt.Json = False,
-        **given: Any,
+        **given: Value,
     ) -> None:
         from rnnkit.cli import comparing
 
-        chosen = {**dict.fromkeys(ONE_CELL), **given}
-        parameters = _parameters(spec, chosen, settings)
-        read, _ = _readers(spec, {**given, "valid": None})
+        parameters = estimator_parameters(task, given, settings or [])
         comparing.compare(
-            spec.name,
+            task,
             parameters,
-            read(data),
-            None if test is None else read(test),
+            _read(task, data, given),
+            None if test is None else _read(task, test, given),
             cells=cells or comparing.CELLS,
             quiet=quiet,
             as_json=as_json,
         )
 
-    options = {**spec.columns, **_training_options(spec)}
+    options = {**columns_of(task.read), **named_options(task)}
     for name in ONE_CELL:
         options.pop(name, None)
-    compare_app.command(spec.name, help=spec.help)(with_options(command, options))
+    compare_app.command(task.name, help=task.help)(with_options(command, options, defaults(task)))
 
 
-def _training_options(spec: Spec) -> dict[str, Any]:
-    return {name: option for name, (option, _) in {**spec.parameters, **TRAINING}.items()}
+def _read(task: AnyTask, path: Path, given: Mapping[str, Value]) -> AnyDataset:
+    return task.read(path, **{name: given[name] for name in columns_of(task.read)})
 
 
-def _parameters(spec: Spec, given: dict[str, Any], settings: list[str] | None) -> dict[str, Any]:
-    """What the options say of the estimator."""
-    from rnnkit.cli import training
-    from rnnkit.cli.parameters import estimator_parameters
-
-    chosen = {
-        parameter: given[name]
-        for name, (_, parameters) in {**TRAINING, **spec.parameters}.items()
-        for parameter in parameters
-    }
-    estimator = training.estimator_of(spec.name)
-    return estimator_parameters(estimator, {**chosen, **spec.fixed}, settings or [])
+def _read_valid(task: AnyTask, given: Mapping[str, Value]) -> AnyDataset | None:
+    """The examples to validate with, of which the file may have columns of its own."""
+    path = given["valid"]
+    if path is None:
+        return None
+    own = {name: given[option] for name, (option, _) in task.valid_columns.items()}
+    return _read(task, Path(str(path)), {**given, **own})
 
 
-def _readers(
-    spec: Spec, given: dict[str, Any]
-) -> tuple[Callable[[Path], Dataset], Callable[[], Dataset | None]]:
-    """What reads a file with the given columns, and what reads the one to validate with."""
-    from rnnkit.cli.datasets import READERS
-
-    read = partial(READERS[spec.name], **{name: given[name] for name in spec.columns})
-    own = {name: given.get(option) for name, (option, _) in spec.valid_columns.items()}
-    valid = given["valid"]
-    return read, lambda: None if valid is None else read(valid, **own)
-
-
-for _spec in SPECS.values():
-    _add_train(_spec)
-    _add_compare(_spec)
+for _task in TASKS:
+    _add_train(_task)
+    _add_compare(_task)

@@ -5,28 +5,17 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from rnnkit import tasks
-from rnnkit.cli.datasets import Dataset, check_known
 from rnnkit.cli.guard import FAILURE, fail
 from rnnkit.cli.output import human_size, print_json, print_line, say
-from rnnkit.cli.specs import SPECS
-from rnnkit.errors import ArchiveError, DataError, InputError, OptionError, TrainingError
-from rnnkit.tasks import SequenceClassifier, SequenceEstimator, SequenceRegressor
+from rnnkit.cli.tasks import AnyDataset, AnyTask
+from rnnkit.errors import ArchiveError, DataError, OptionError, TrainingError
+from rnnkit.tasks import SequenceEstimator
 
-__all__ = [
-    "Fitted",
-    "check_writable",
-    "estimator_of",
-    "fit",
-    "labels_in",
-    "save",
-    "task_of",
-    "train",
-]
+__all__ = ["Fitted", "check_writable", "fit", "save", "train"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +27,27 @@ class Fitted:
     interrupted: bool
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What came out of training; `bytes` is the size of the file."""
+
+    model: str
+    estimator: str
+    examples: int
+    skipped: int
+    parameters: int
+    epochs: int
+    best_epoch: int | None
+    stopped: str | None
+    seconds: float
+    bytes: int
+
+
 def train(
-    task: str,
-    parameters: dict[str, Any],
-    dataset: Dataset,
-    valid: Dataset | None,
+    task: AnyTask,
+    parameters: Mapping[str, object],
+    dataset: AnyDataset,
+    valid: AnyDataset | None,
     *,
     out: Path,
     quiet: bool,
@@ -51,47 +56,23 @@ def train(
     """Train, save and tell what came out."""
     if out.exists() and any(one is not None and out.samefile(one.path) for one in (dataset, valid)):
         raise OptionError(f"--out {out} is the data itself: give another name.")
-    known = _check_labels(task, dataset)
+    known = _several_labels(task, dataset)
     if valid is not None:
-        check_known(valid, known, SPECS[task].labels)
+        task.check_labels(valid, known)
     if not quiet:
-        say(dataset.describe(SPECS[task].noun))
+        say(dataset.describe(task.noun))
         if valid is not None:
-            say(valid.describe(f"{SPECS[task].noun} to validate with"))
-    model = estimator_of(task)(**{"random_state": 0, "verbose": int(not quiet), **parameters})
+            say(valid.describe(f"{task.noun} to validate with"))
+    model = task.estimator_class()(**{"verbose": int(not quiet), **parameters})
     fitted = fit(model, dataset, valid, out=out)
-    size = save(fitted.model, out)
-    report = _report(fitted, dataset, out, size)
+    summary, figures = _summary(fitted, dataset, out, save(fitted.model, out)), _figures(model)
     if as_json:
-        print_json(report)
+        print_json({**asdict(summary), **figures})
     else:
-        _print_report(report, SPECS[task].step)
+        for line in _lines(summary, figures, task.step):
+            print_line(line)
     if fitted.interrupted:
         raise fail(f"interrupted: the best model so far is in {out}.", FAILURE)
-
-
-def estimator_of(task: str) -> type[SequenceEstimator]:
-    """The class that a task trains."""
-    estimator: type[SequenceEstimator] = getattr(tasks, SPECS[task].estimator)
-    return estimator
-
-
-def task_of(model: SequenceEstimator) -> str:
-    """The name of the command that trains such a model."""
-    if isinstance(model, SequenceClassifier) and model.kind_ == "series":
-        return "series"
-    if isinstance(model, SequenceRegressor) and not model.forecasts_:
-        raise InputError(
-            "this model answers with numbers that it was given for its series, which no command "
-            "reads. Use it from Python: rnnkit.load(...)."
-        )
-    return next(name for name in SPECS if type(model) is estimator_of(name))
-
-
-def labels_in(task: str, dataset: Dataset) -> list[Any]:
-    """The labels of all targets, in order; none where the task has none."""
-    apart = SPECS[task].labels
-    return [] if apart is None else [label for target in dataset.y or [] for label in apart(target)]
 
 
 def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn") -> None:
@@ -108,7 +89,9 @@ def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn"
         ) from None
 
 
-def fit(model: SequenceEstimator, dataset: Dataset, valid: Dataset | None, *, out: Path) -> Fitted:
+def fit(
+    model: SequenceEstimator, dataset: AnyDataset, valid: AnyDataset | None, *, out: Path
+) -> Fitted:
     """Fit the model; Ctrl-C ends that early and keeps the best epoch.
 
     out: where the best epoch is saved if training cannot go on.
@@ -144,9 +127,9 @@ def _keep_best(model: SequenceEstimator, out: Path, error: TrainingError) -> Exc
     return fail(f"{error} The best model so far is in {out}.")
 
 
-def _check_labels(task: str, dataset: Dataset) -> list[str]:
+def _several_labels(task: AnyTask, dataset: AnyDataset) -> list[str]:
     """The sorted labels; fewer than two cannot be told apart."""
-    labels = sorted(set(labels_in(task, dataset)))
+    labels = task.labels_in(dataset)
     if len(labels) == 1:
         raise DataError(
             f"every label is {labels[0]!r}, but at least two different ones are needed to tell "
@@ -156,45 +139,43 @@ def _check_labels(task: str, dataset: Dataset) -> list[str]:
     return labels
 
 
-def _report(fitted: Fitted, dataset: Dataset, out: Path, size: int) -> dict[str, Any]:
+def _summary(fitted: Fitted, dataset: AnyDataset, out: Path, size: int) -> Summary:
     history = fitted.model.history_
-    best = history.best or {}
-    metrics = {name: value for name, value in best.items() if name.startswith("valid_")}
-    return {
-        "model": str(out),
-        "estimator": type(fitted.model).__name__,
-        "examples": len(dataset),
-        "skipped": dataset.skipped,
-        "parameters": fitted.model.num_parameters_,
-        "epochs": len(history.epochs),
-        "best_epoch": history.best_epoch,
-        "stopped": history.stopped,
-        "seconds": round(fitted.seconds, 3),
-        "bytes": size,
-        **metrics,
-    }
+    return Summary(
+        str(out),
+        type(fitted.model).__name__,
+        len(dataset),
+        dataset.skipped,
+        fitted.model.num_parameters_,
+        len(history.epochs),
+        history.best_epoch,
+        history.stopped,
+        round(fitted.seconds, 3),
+        size,
+    )
 
 
-def _print_report(report: dict[str, Any], step: str) -> None:
-    if "valid_accuracy" in report:
-        unit = f"{step} " if step else ""
-        print_line(
-            f"validation: {unit}accuracy {_figure(report['valid_accuracy'])}, "
-            f"loss {_figure(report['valid_loss'])} (epoch {report['best_epoch']} of "
-            f"{report['epochs']})"
-        )
-    elif "valid_loss" in report:
-        perplexity = report.get("valid_perplexity")
-        shown = "" if perplexity is None else f"perplexity {_figure(perplexity)}, "
-        print_line(
-            f"validation: {shown}loss {_figure(report['valid_loss'])} "
-            f"(epoch {report['best_epoch']} of {report['epochs']})"
-        )
+def _figures(model: SequenceEstimator) -> dict[str, float | None]:
+    """What was validated, in the best epoch."""
+    best = model.history_.best or {}
+    return {name: value for name, value in best.items() if name.startswith("valid_")}
+
+
+def _lines(summary: Summary, figures: Mapping[str, float | None], step: str) -> Iterator[str]:
+    if figures:
+        shown = {
+            f"{step} accuracy".lstrip(): "valid_accuracy",
+            "perplexity": "valid_perplexity",
+            "loss": "valid_loss",
+        }
+        told = [f"{name} {_figure(figures[key])}" for name, key in shown.items() if key in figures]
+        epoch = f"(epoch {summary.best_epoch} of {summary.epochs})"
+        yield f"validation: {', '.join(told)} {epoch}"
     else:
-        print_line("validation: none, too few examples to set some aside (see --valid)")
-    print_line(f"parameters: {report['parameters']:,}")
-    print_line(f"time: {report['seconds']:,.1f} seconds")
-    print_line(f"model: {report['model']} ({human_size(report['bytes'])})")
+        yield "validation: none, too few examples to set some aside (see --valid)"
+    yield f"parameters: {summary.parameters:,}"
+    yield f"time: {summary.seconds:,.1f} seconds"
+    yield f"model: {summary.model} ({human_size(summary.bytes)})"
 
 
 def _figure(value: float | None) -> str:

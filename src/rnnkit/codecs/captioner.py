@@ -12,12 +12,11 @@ from rnnkit.codecs.images import (
     Pictures,
     image_vectorizer,
     load_images,
-    read_captions_of,
     read_features,
-    read_pictures,
 )
-from rnnkit.codecs.reading import as_many, required
+from rnnkit.codecs.reading import required
 from rnnkit.codecs.sentences import TargetVectorizer, load_target, target_ids, target_vectorizer
+from rnnkit.data.inputs import check_same_length, read_captions_of, read_pictures
 from rnnkit.options import CaptionerOptions
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 
@@ -70,7 +69,7 @@ class CaptionerCodec(Codec[Any, list[list[str]]]):
         if y is None:
             return Examples(images)
         captions = read_captions_of(y, "y")
-        as_many(images, captions)
+        check_same_length(X=images, y=captions)
         return Examples(images, captions)
 
     def learn(

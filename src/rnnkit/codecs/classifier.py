@@ -9,8 +9,8 @@ import numpy as np
 
 from rnnkit.codecs.codec import Examples, Given, Json
 from rnnkit.codecs.labels import Labels
-from rnnkit.codecs.reading import as_many
 from rnnkit.codecs.sequences import SequenceCodec
+from rnnkit.data.inputs import check_same_length
 from rnnkit.options import ClassifierOptions
 
 __all__ = ["ClassifierCodec"]
@@ -33,7 +33,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         """See `Codec.begin`."""
         codec, sequences = cls.of(options, X)
         labels = np.asarray(y)
-        as_many(sequences, labels)
+        check_same_length(X=sequences, y=labels)
         codec.labels = Labels.seen(labels.tolist(), classes)
         return codec, Examples(sequences, labels)
 
@@ -43,7 +43,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         if y is None:
             return Examples(sequences)
         labels = np.asarray(y)
-        as_many(sequences, labels)
+        check_same_length(X=sequences, y=labels)
         return Examples(sequences, labels)
 
     def learn_targets(self, options: ClassifierOptions, examples: Examples[Any, Any]) -> None:

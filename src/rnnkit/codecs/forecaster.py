@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from rnnkit.codecs.codec import Examples, Given, Json
-from rnnkit.codecs.reading import as_many, required
+from rnnkit.codecs.reading import required
 from rnnkit.codecs.regressor import NEEDS_Y, RegressorCodec, TargetScale
+from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 from rnnkit.options import RegressorOptions
 from rnnkit.vectorize import SeriesVectorizer, carried_forward, used_steps
@@ -66,10 +67,19 @@ class ForecasterCodec(RegressorCodec):
                     f"X[{place}] has {len(one)} step(s) with a value, but a forecast is learnt "
                     f"from two or more."
                 )
-        now = [one[:-1] for one in series]
-        if not self.differences:
-            return Examples(now, [one[1:] for one in series])
-        return Examples(now, [one[1:] - carried_forward(one)[:-1] for one in series])
+        pairs = [(one[:-1], self._next(one)) for one in series]
+        # Where the value before the last is missing, the steps that are left end before it.
+        used = [used_steps(now) for now, _ in pairs]
+        return Examples(
+            [now[steps] for (now, _), steps in zip(pairs, used, strict=True)],
+            [after[steps] for (_, after), steps in zip(pairs, used, strict=True)],
+        )
+
+    def _next(self, series: np.ndarray) -> np.ndarray:
+        """What comes after each step but the last, or by how much it differs."""
+        before = carried_forward(series)[:-1] if self.differences else 0.0
+        following: np.ndarray = series[1:] - before
+        return following
 
     def learn_targets(
         self,
@@ -118,7 +128,7 @@ def _used(series: np.ndarray) -> np.ndarray:
 
 def _aligned(sequences: Sequence[Any], y: Any) -> Examples[Any, Any]:
     """Series and their targets, without the steps that are padding."""
-    as_many(sequences, y)
+    check_same_length(X=sequences, y=y)
     series, targets = [_columns(one) for one in sequences], [_columns(one) for one in y]
     for place, (one, rows) in enumerate(zip(series, targets, strict=True)):
         if len(one) != len(rows):

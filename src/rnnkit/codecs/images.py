@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from rnnkit.codecs.codec import Json, Sequences
-from rnnkit.codecs.reading import listed
 from rnnkit.data import Images, Video, load_image
+from rnnkit.data.inputs import listed, read_pictures
 from rnnkit.errors import DataError, InputError
 from rnnkit.options.inputs import Images as ImageOptions
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
@@ -21,11 +21,9 @@ __all__ = [
     "has_features",
     "image_vectorizer",
     "load_images",
-    "read_captions_of",
     "read_clips",
     "read_features",
     "read_frame_features",
-    "read_pictures",
 ]
 
 
@@ -65,25 +63,6 @@ def load_images(config: Json) -> ImageVectorizer | SeriesVectorizer:
     return SeriesVectorizer.from_config(config)
 
 
-def read_pictures(X: Any, name: str = "X") -> list[Any]:
-    """Images as a list, each of any kind that `ImageVectorizer` knows; files are not yet read.
-
-    Raises InputError where X is one image alone, nothing, or holds none.
-    """
-    if isinstance(X, Images):
-        return list(X.paths)
-    if isinstance(X, str | bytes | dict | PurePath) or hasattr(X, "getbands"):
-        raise InputError(
-            f"{name} is one {type(X).__name__}, but a list of images is expected: put it in a list."
-        )
-    if isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[-1] in (3, 4):
-        raise InputError(
-            f"{name} has shape {X.shape}, which is one image, but a list of images is expected: "
-            f"put it in a list."
-        )
-    return listed(X, name, "images", smallest=3)
-
-
 def read_features(
     X: Any,
     name: str = "X",
@@ -116,24 +95,6 @@ def read_features(
             )
         rows.append(np.atleast_2d(array))
     return rows
-
-
-def read_captions_of(y: Any, name: str) -> list[list[str]]:
-    """The captions of each image, of which each may have one (a string) or several (a list)."""
-    if isinstance(y, str) or not isinstance(y, Iterable):
-        raise InputError(f"{name} is a {type(y).__name__}, but a list of captions is expected.")
-    several = [[one] if isinstance(one, str) else one for one in y]
-    for position, texts in enumerate(several):
-        if (
-            not isinstance(texts, Sequence | np.ndarray)
-            or len(texts) == 0
-            or not all(isinstance(text, str) for text in texts)
-        ):
-            raise InputError(
-                f"{name}[{position}] is {texts!r:.60}, but a caption (a string) or a list of "
-                f"captions is expected."
-            )
-    return [list(map(str, texts)) for texts in several]
 
 
 # -- videos -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.errors import InputError, check_option
 from rnnkit.options.names import INPUTS
 
-__all__ = ["as_many", "listed", "read_like", "read_sequences", "read_texts", "required"]
+__all__ = ["read_like", "read_sequences", "read_texts", "required"]
 
 Text = str | Sequence[str]
 
@@ -67,39 +67,10 @@ def read_texts(X: object, name: str) -> list[Text]:
     return sequences
 
 
-def listed(X: Any, name: str, what: str, *, smallest: int) -> list[Any]:
-    """X as a list. Raises InputError where it is none, or empty; an array of fewer than `smallest`
-    dimensions is one example alone.
-    """
-    shape = getattr(X, "shape", None)
-    holds_objects = str(getattr(X, "dtype", None)) == "object"
-    if shape is not None and not holds_objects and len(shape) < smallest:
-        raise InputError(
-            f"{name} has shape {tuple(shape)}, but a list of {what} is expected: put it in a list."
-        )
-    if not isinstance(X, Iterable):
-        raise InputError(f"{name} is a {type(X).__name__}, but a list of {what} is expected.")
-    found = list(X)
-    if not found:
-        raise InputError(f"{name} holds 0 {what} (0 samples), but at least one is needed.")
-    return found
-
-
 def required(y: object, estimator: str, what: str) -> None:
     """Refuse to learn without targets. what: one target, in words."""
     if y is None:
         raise InputError(f"{estimator} requires y to be passed, but the target y is None: {what}.")
-
-
-def as_many(X: Sequence[Any], y: Any) -> None:
-    """Refuse targets that are not as many as the inputs."""
-    if not hasattr(y, "__len__"):
-        raise InputError(f"y is a {type(y).__name__}, but a list is expected, as long as X.")
-    if len(X) != len(y):
-        raise InputError(
-            f"Found input variables with inconsistent numbers of samples: [{len(X)}, {len(y)}]. "
-            f"X and y go together one by one."
-        )
 
 
 def _as_list(X: Any, name: str) -> list[Any]:

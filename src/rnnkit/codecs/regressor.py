@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from rnnkit.codecs.codec import Examples, Given, Json
-from rnnkit.codecs.reading import as_many, required
+from rnnkit.codecs.reading import required
 from rnnkit.codecs.sequences import SequenceCodec
+from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 from rnnkit.options import RegressorOptions
 
@@ -127,5 +128,5 @@ def _one_each(sequences: Sequence[Any], y: Any) -> np.ndarray:
         raise InputError("Input y contains NaN. Leave out sequences without a target.")
     if np.isinf(targets).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
-    as_many(sequences, targets)
+    check_same_length(X=sequences, y=targets)
     return targets.reshape(len(targets), -1)

@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sentences, Sequences
 from rnnkit.codecs.labels import Labels
-from rnnkit.codecs.reading import as_many, read_like, read_sequences, required
+from rnnkit.codecs.reading import read_like, read_sequences, required
 from rnnkit.codecs.sequences import token_labels
+from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 from rnnkit.options import TaggerOptions
 from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, WordVectorizer, used_steps
@@ -48,7 +49,7 @@ class StepLabelCodec(Codec[In, LabelRows]):
 
     def label_lists(self, sequences: Sequence[Any], y: Any) -> list[list[Any]]:
         """Labels as lists, one for each step of each sequence."""
-        as_many(sequences, y)
+        check_same_length(X=sequences, y=y)
         labels = [_plain_list(row) for row in y]
         for position, (sequence, row) in enumerate(zip(sequences, labels, strict=True)):
             if len(sequence) != len(row):

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sequences
-from rnnkit.codecs.reading import Text, as_many, read_texts, required
+from rnnkit.codecs.reading import Text, read_texts, required
 from rnnkit.codecs.sentences import (
     SourceVectorizer,
     TargetVectorizer,
@@ -21,6 +21,7 @@ from rnnkit.codecs.sentences import (
 )
 from rnnkit.codecs.sequences import token_labels
 from rnnkit.codecs.tagger import spelled_sentences
+from rnnkit.data.inputs import check_same_length
 from rnnkit.options import TranslatorOptions
 from rnnkit.vectorize import WordVectorizer
 
@@ -70,7 +71,7 @@ class TranslatorCodec(Codec[Text, list[Text]]):
         if y is None:
             return Examples(sources)
         targets = read_texts(y, "y")
-        as_many(sources, targets)
+        check_same_length(X=sources, y=targets)
         return Examples(sources, targets)
 
     def learn(

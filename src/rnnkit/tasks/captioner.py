@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from rnnkit.codecs import CaptionerCodec, Examples
-from rnnkit.codecs.images import has_features, read_captions_of
+from rnnkit.codecs.images import has_features
+from rnnkit.data.inputs import read_captions_of
 from rnnkit.diagnose import Subject
 from rnnkit.errors import OptionError
 from rnnkit.metrics import score_captions

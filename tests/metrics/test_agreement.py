@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
 from rnnkit.errors import InputError
-from rnnkit.tasks.agreement import chrf_between, most_agreed
+from rnnkit.metrics import chrf_between, most_agreed
 
 
 @given(st.lists(st.text("ab 가👍", max_size=12), min_size=1, max_size=5))

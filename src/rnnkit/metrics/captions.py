@@ -1,4 +1,4 @@
-"""How good captions are, and what captions cost nothing: a constant one, a neighbor's."""
+"""How good captions are: BLEU-4, CIDEr-D, chrF and exact matches of a corpus."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from rnnkit.data import load_image
+from rnnkit.data.inputs import check_same_length, read_captions_of
 from rnnkit.errors import InputError
-from rnnkit.tasks.pictures import read_captions_of, read_pictures
-from rnnkit.vectorize import ImageVectorizer
 
 __all__ = [
     "CaptionScores",
-    "ConstantCaption",
-    "NearestImage",
     "caption_words",
     "cider_d",
     "score_captions",
@@ -32,9 +26,6 @@ __all__ = [
 _WORD = re.compile(r"[\w'-]*\w")
 
 MAX_ORDER, SIGMA = 4, 6.0
-
-# So many rows of distances to all training images are held at once.
-_ROWS = 256
 
 Gram = tuple[str, ...]
 
@@ -70,7 +61,7 @@ def score_captions(
     >>> scores.exact, round(scores.chrf) > 50
     (100.0, True)
     """
-    check_consistent_length(guesses, references)
+    check_same_length(guesses=guesses, references=references)
     if len(guesses) == 0:
         raise InputError("there are no captions to score.")
     several = read_captions_of(references, "references")
@@ -161,75 +152,3 @@ def _columns(several: Sequence[Sequence[str]]) -> list[list[Any]]:
     """References as sacreBLEU takes them: the first of each, the second, ...; None where none."""
     most = max(map(len, several))
     return [[texts[i] if i < len(texts) else None for texts in several] for i in range(most)]
-
-
-class ConstantCaption(BaseEstimator):  # type: ignore[misc]
-    """The baseline that does not look: the most frequent caption of training, for every image.
-
-    Of several that are as frequent, the one whose words are in most captions.
-
-    >>> ConstantCaption().fit([0, 0, 0], ["a dog", ["a cat", "a dog"], "birds"]).predict([0, 0])
-    ['a dog', 'a dog']
-    """
-
-    def fit(self, X: Any, y: Sequence[str | Sequence[str]]) -> Self:  # noqa: ARG002 - not looked at
-        """Count the captions. Raises InputError if there are none."""
-        captions = Counter(text for texts in read_captions_of(y, "y") for text in texts)
-        words = Counter(word for text in captions for word in set(caption_words(text)))
-
-        def rank(text: str) -> tuple[int, float]:
-            known = [words[word] for word in caption_words(text)] or [0]
-            return captions[text], sum(known) / len(known)
-
-        self.caption_ = max(captions, key=rank)
-        return self
-
-    def predict(self, X: Sequence[Any]) -> list[str]:
-        """The same for each image."""
-        check_is_fitted(self, "caption_")
-        return [self.caption_] * len(X)
-
-
-class NearestImage(BaseEstimator):  # type: ignore[misc]
-    """The baseline that only looks: copy the first caption of the image with the nearest pixels.
-
-    Nearest is the least sum of squared differences, at `image_size` pixels a side.
-
-    >>> night, day = np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8)
-    >>> NearestImage().fit([night, day], ["night", "day"]).predict([day - 50])
-    ['day']
-    """
-
-    def __init__(self, *, image_size: int = 32, channels: int = 3) -> None:
-        self.image_size = image_size
-        self.channels = channels
-
-    def fit(self, X: Any, y: Sequence[str | Sequence[str]]) -> Self:
-        """Remember the images and captions."""
-        images, captions = read_pictures(X), read_captions_of(y, "y")
-        check_consistent_length(images, captions)
-        self.vectorizer_ = ImageVectorizer(
-            image_size=self.image_size, channels=self.channels, load=load_image
-        ).fit(images)
-        self.known_ = self._rows(images)
-        self.captions_ = [texts[0] for texts in captions]
-        return self
-
-    def predict(self, X: Any) -> list[str]:
-        """The caption of each image's nearest known one."""
-        check_is_fitted(self, "known_")
-        asked = self._rows(read_pictures(X))
-        sizes = np.square(self.known_).sum(axis=1)
-        copied: list[str] = []
-        for start in range(0, len(asked), _ROWS):
-            # |a - b|^2 without |a|^2, which is the same for all b.
-            far = sizes - 2 * asked[start : start + _ROWS] @ self.known_.T
-            copied += [self.captions_[row] for row in far.argmin(axis=1)]
-        return copied
-
-    def _rows(self, images: list[Any]) -> np.ndarray:
-        """(n, C S S) float32."""
-        rows: np.ndarray = (
-            self.vectorizer_.batch(self.vectorizer_.transform(images)).flatten(1).numpy()
-        )
-        return rows

@@ -1,18 +1,16 @@
-"""How good forecasts of the next step are, and what expecting no change would reach."""
+"""How good forecasts of the next step are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike
 
 from rnnkit.errors import InputError
-from rnnkit.vectorize import carried_forward
 
-__all__ = ["ForecastScores", "NaiveForecast", "score_forecasts"]
+__all__ = ["ForecastScores", "score_forecasts"]
 
 
 @dataclass(frozen=True)
@@ -25,24 +23,7 @@ class ForecastScores:
     rmse: float
 
 
-class NaiveForecast(BaseEstimator):  # type: ignore[misc]
-    """The baseline that learns nothing: the next value is this one, or the last that was there.
-
-    >>> [rows.tolist() for rows in NaiveForecast().fit([]).predict([[1.0, float("nan"), 3.0]])]
-    [[1.0, 1.0, 3.0]]
-    """
-
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - nothing to learn
-        """Nothing."""
-        return self
-
-    def predict(self, X: Sequence[Any]) -> list[np.ndarray]:
-        """For each step of each series its own value."""
-        series = [np.asarray(one, dtype=np.float64) for one in X]
-        return [carried_forward(one.reshape(len(one), -1)).reshape(one.shape) for one in series]
-
-
-def score_forecasts(guesses: Sequence[np.ndarray], series: Sequence[Any]) -> ForecastScores:
+def score_forecasts(guesses: Sequence[ArrayLike], series: Sequence[ArrayLike]) -> ForecastScores:
     """Hold what was said at each step against the value of the next; missing values do not count.
 
     Raises InputError if no series has two steps.

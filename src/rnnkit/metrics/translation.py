@@ -1,28 +1,21 @@
-"""How good translations are, and what copying the nearest known translation would reach."""
+"""How good translations are: chrF, BLEU and exact matches of a corpus."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
-import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
-from sklearn.base import BaseEstimator
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 
-__all__ = ["NearestTranslation", "TranslationScores", "score_by_group", "score_translations"]
+__all__ = ["TranslationScores", "score_by_group", "score_translations"]
 
 # Hangul, kana and Chinese characters: words are not (only) split at white space.
 _CJK = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7ff]")
-
-# So many rows of similarities to all training sources fit in memory at once.
-_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ def score_translations(guesses: Sequence[str], references: Sequence[str]) -> Tra
     >>> scores.exact, scores.bleu_signature.split("|")[3]
     (50.0, 'tok:char')
     """
-    check_consistent_length(guesses, references)
+    check_same_length(guesses=guesses, references=references)
     if not guesses:
         raise InputError("there are no translations to score.")
     metrics = CHRF(), BLEU(tokenize=_tokenization(references))
@@ -73,7 +66,7 @@ def score_by_group(
     >>> {name: score.exact for name, score in scores.items()}
     {'letters': 100.0, 'others': 0.0, 'all': 50.0}
     """
-    check_consistent_length(guesses, references, groups)
+    check_same_length(guesses=guesses, references=references, groups=groups)
     scores = {}
     for name in dict.fromkeys(groups):
         rows = [row for row, group in enumerate(groups) if group == name]
@@ -81,44 +74,6 @@ def score_by_group(
             [guesses[row] for row in rows], [references[row] for row in rows]
         )
     return {**scores, "all": score_translations(guesses, references)}
-
-
-class NearestTranslation(BaseEstimator):  # type: ignore[misc]
-    """The baseline that learns nothing: copy the translation of the most similar known source.
-
-    Similar is the cosine of tf-idf weighted character 1- to 4-grams within words. A source that
-    shares nothing with any known one gets the first known translation.
-
-    >>> nearest = NearestTranslation().fit(["delivery truck", "red apple"], ["운송 트럭", "사과"])
-    >>> nearest.predict(["a fire truck", "green apple"])
-    ['운송 트럭', '사과']
-    """
-
-    def fit(self, X: Sequence[str], y: Sequence[str]) -> Self:
-        """Remember the pairs. Raises InputError if there are none."""
-        check_consistent_length(X, y)
-        if len(X) == 0:
-            raise InputError("there are no pairs to copy from.")
-        self.vectorizer_ = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), dtype=np.float32)
-        self.known_ = self.vectorizer_.fit_transform(X)
-        self.targets_ = list(y)
-        return self
-
-    def predict(self, X: Sequence[str]) -> list[str]:
-        """The translation of each text's nearest known source."""
-        check_is_fitted(self, "known_")
-        if len(X) == 0:
-            return []
-        asked: Any = self.vectorizer_.transform(X)
-        copied: list[str] = []
-        for start in range(0, asked.shape[0], _ROWS):
-            similarity = (asked[start : start + _ROWS] @ self.known_.T).toarray()
-            copied += [self.targets_[row] for row in similarity.argmax(axis=1)]
-        return copied
-
-    def score(self, X: Sequence[str], y: Sequence[str]) -> float:
-        """chrF against y, from 0 to 1, as `Translator.score`."""
-        return score_translations(self.predict(X), list(y)).chrf / 100
 
 
 def _tokenization(references: Sequence[str]) -> str:
