@@ -83,6 +83,4 @@ one for each is expected.
             raise InputError(f"{name} is a {type(one).__name__}, but a list is expected.")
     if len(set(map(len, lists.values()))) > 1:
         counts = ", ".join(f"{name} holds {len(one)}" for name, one in lists.items())
-        raise InputError(
-            f"{counts} (inconsistent numbers of samples): one for each is expected."
-        )
+        raise InputError(f"{counts} (inconsistent numbers of samples): one for each is expected.")

@@ -184,9 +184,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
     def _with_texts(self, inputs: Examples[Any, Any], texts: list[str]) -> Examples[Any, Any]:
         return Examples(inputs.inputs, [[text] for text in texts])
 
-    def _encode(
-        self, codec: CaptionerCodec, examples: Examples[Any, Any]
-    ) -> Encoded[CaptionBatch]:
+    def _encode(self, codec: CaptionerCodec, examples: Examples[Any, Any]) -> Encoded[CaptionBatch]:
         numbers, vectorizer = codec.encode(examples.inputs), codec.vectorizer
         if examples.targets is None:
             return Encoded(

@@ -56,9 +56,7 @@ class FrameTagger(StepTagger[FrameCodec], FrameTaggerOptions):
     def _plan(self, codec: FrameCodec) -> TaggerPlan:
         vectors = self._vectors(codec)
         width = vectors if isinstance(vectors, int) else vectors.output_size
-        layers = planning.encoder(
-            self, width, bidirectional=self.bidirectional, window=self.window
-        )
+        layers = planning.encoder(self, width, bidirectional=self.bidirectional, window=self.window)
         embedding = None if isinstance(vectors, int) else vectors
         return TaggerPlan(embedding, layers, len(codec.labels), self.crf)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnnkit.batch import Streams
+from rnnkit.codecs.language import EOS, shifted
 from rnnkit.learn import State
 from rnnkit.packed import Layout, Packed
-from rnnkit.codecs.language import EOS, shifted
 from rnnkit.tasks.batches.source import Source
 from rnnkit.tasks.batches.steps import Carry, StepBatch
 
@@ -61,4 +61,3 @@ class TextWindows:
         """Iterate over what was left."""
         self._first = state
         self._now = state["step"], Carry({state["step"]: state["state"]})
-

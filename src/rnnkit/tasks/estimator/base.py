@@ -41,7 +41,7 @@ from rnnkit.cells import initialize_, set_bptt
 from rnnkit.codecs import Codec, Examples
 from rnnkit.diagnose import Subject
 from rnnkit.errors import OptionError, TrainingError
-from rnnkit.learn import BatchLoss, Callback, FitState, History, ProgressBar, SizedBatches, Trainer
+from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import TokenEmbedding, WordEmbedding, build, count_parameters
 from rnnkit.options import check
 from rnnkit.options.page import parameters
@@ -305,9 +305,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         try:
             trainer.fit(
                 lambda epoch: self._batches(data, seed, epoch),
-                None
-                if valid is None
-                else lambda: self._evaluate(self.codec_, self.module_, valid),
+                None if valid is None else lambda: self._evaluate(self.codec_, self.module_, valid),
             )
         except TrainingError as error:
             error.fitted = self
@@ -366,9 +364,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         self._check_columns(codec, X, reset=False)
         return examples
 
-    def _answers(
-        self, examples: Examples[Any, Any], answer: Callable[[B], Sequence[R]]
-    ) -> list[R]:
+    def _answers(self, examples: Examples[Any, Any], answer: Callable[[B], Sequence[R]]) -> list[R]:
         """`answer(batch)` gives one result a sequence; results come back in order."""
         data = self._encode(self.codec_, examples)
         results: dict[int, R] = {}

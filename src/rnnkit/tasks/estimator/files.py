@@ -16,7 +16,15 @@ from rnnkit.errors import ArchiveError
 from rnnkit.tasks.estimator import format1
 from rnnkit.tasks.estimator.columns import COLUMNS
 
-__all__ = ["codec_of", "distinct", "header_of", "load_weights", "parameters_from", "restore_columns"]
+__all__ = [
+    "codec_of",
+    "distinct",
+    "header_of",
+    "load_weights",
+    "parameters_from",
+    "restore_columns",
+]
+
 
 def header_of(estimator: Any) -> dict[str, Any]:
     """What the file says beside the weights, as plain JSON."""

@@ -14,6 +14,7 @@ from rnnkit.codecs.labels import NO_LABEL
 
 __all__ = ["CrossEntropy", "Objective", "SquaredError"]
 
+
 class Objective(ABC):
     """A loss between what a network says (N, ...) and its targets, a row each.
 

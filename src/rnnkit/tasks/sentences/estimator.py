@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-
 from numbers import Integral
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -32,9 +31,7 @@ P = TypeVar("P", TranslatorBatch, CaptionBatch)
 WINDOW = 3
 
 
-class SentenceEstimator(
-    SequenceEstimator[S, P], Decoder, Network, LabelSmoothing, Generic[S, P]
-):
+class SentenceEstimator(SequenceEstimator[S, P], Decoder, Network, LabelSmoothing, Generic[S, P]):
     """Base of estimators whose answers are sentences, found token by token by a decoder."""
 
     _decodes: ClassVar[bool] = True
@@ -61,7 +58,9 @@ class SentenceEstimator(
 
         def answer(batch: P) -> list[Tensor]:
             said = self._forward(self.module_, batch).said
-            return forced_of(batch).inputs.with_data(torch.softmax(said.double(), -1)).to_sequences()
+            return (
+                forced_of(batch).inputs.with_data(torch.softmax(said.double(), -1)).to_sequences()
+            )
 
         answered = self._with_texts(inputs, self._texts(inputs))
         return [rows.numpy() for rows in self._answers(answered, answer)]
