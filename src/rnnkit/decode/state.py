@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import arrays_of, map_arrays
 
 __all__ = ["check_rows", "device_of", "reorder"]
 
@@ -24,12 +24,12 @@ def reorder(state: Any, rows: Tensor) -> Any:
     >>> h.tolist(), cache
     ([[2.0], [2.0]], {'steps': None})
     """
-    return map_tensors(lambda tensor: tensor.index_select(0, rows), state)
+    return map_arrays(lambda tensor: tensor.index_select(0, rows), state)
 
 
 def check_rows(state: Any, batch_size: int) -> None:
     """Raise ShapeError unless every tensor of the state has `batch_size` rows."""
-    for tensor in tensors_of(state):
+    for tensor in arrays_of(state):
         if tensor.ndim == 0 or tensor.shape[0] != batch_size:
             raise ShapeError(
                 f"state holds a tensor of shape {tuple(tensor.shape)}, but batch_size="
@@ -40,4 +40,4 @@ def check_rows(state: Any, batch_size: int) -> None:
 
 def device_of(state: Any) -> torch.device:
     """Where the state's tensors live, the CPU if there are none."""
-    return next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
+    return next((tensor.device for tensor in arrays_of(state)), torch.device("cpu"))

@@ -31,7 +31,7 @@ from rnnkit.learn.callbacks import StepInfo
 from rnnkit.learn.history import Record
 from rnnkit.learn.kept import from_plain, to_plain
 from rnnkit.learn.loop import BatchLoss, Totals, Trainer
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 
 __all__ = ["StreamTrainer"]
 
@@ -53,7 +53,7 @@ class _Read(NamedTuple):
         return StreamBlock(x[steps], None if y is None else y[steps], starts[steps])
 
     def followed_by(self, more: StreamBlock) -> _Read:
-        joined = map_tensors(lambda one, other: torch.cat([one, other]), self.block, more)
+        joined = map_arrays(lambda one, other: torch.cat([one, other]), self.block, more)
         return _Read(self.begin, joined)
 
 
@@ -209,7 +209,7 @@ class StreamTrainer:
             self._read = None
         else:
             rest = self._read.between(needed, self._read.end)
-            self._read = _Read(needed, map_tensors(Tensor.clone, rest))
+            self._read = _Read(needed, map_arrays(Tensor.clone, rest))
         return info
 
     def _window_loss(self, module: nn.Module, window: Window) -> BatchLoss:
@@ -242,7 +242,7 @@ class StreamTrainer:
         if len(outputs) == 1:
             return outputs[0], state
         dim = self._time_dim
-        return map_tensors(lambda *parts: torch.cat(parts, dim), outputs[0], *outputs[1:]), state
+        return map_arrays(lambda *parts: torch.cat(parts, dim), outputs[0], *outputs[1:]), state
 
     @property
     def _time_dim(self) -> int:
@@ -331,7 +331,7 @@ class StreamTrainer:
 
 
 def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:
-    return map_tensors(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
+    return map_arrays(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
 
 
 def _check_loss(loss: object) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rnnkit.cells import Linear
 from rnnkit.errors import OptionError
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 from rnnkit.networks.embeddings import TokenEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
 from rnnkit.packed import Layout, Packed
@@ -92,9 +92,9 @@ class LanguageNetwork(nn.Module):
 
 def rows_first(state: Any) -> Any:
     """A state (..., B, F) with B in dimension 0, or such a one as it was."""
-    return map_tensors(lambda tensor: tensor.transpose(0, 1).contiguous(), state)
+    return map_arrays(lambda tensor: tensor.transpose(0, 1).contiguous(), state)
 
 
 def _first(state: Any, count: int) -> Any:
     """The state of the sequences that are still running, which stand first; (..., B, F)."""
-    return map_tensors(lambda tensor: tensor[..., :count, :], state)
+    return map_arrays(lambda tensor: tensor[..., :count, :], state)

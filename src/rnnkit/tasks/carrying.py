@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 from rnnkit.packed import Packed
 from rnnkit.tasks.spelling import Source
 
@@ -31,7 +31,7 @@ class Carry:
     def before(self, step: int, rows: int) -> Any:
         """The state of the sequences that are still running, which stand first."""
         state = self.states[step]
-        return None if state is None else map_tensors(lambda held: held[:, :rows], state)
+        return None if state is None else map_arrays(lambda held: held[:, :rows], state)
 
     def keep(self, begin: int, end: int, state: Any) -> None:
         """What a window from one step to another ended with; no gradient goes back there."""

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 from rnnkit.bptt import Policy
 from rnnkit.errors import InputError, OptionError, check_option
 from rnnkit.learn import SizedBatches
-from rnnkit.nest import tensors_of
+from rnnkit.nest import arrays_of
 from rnnkit.packed import Packed
 from rnnkit.tasks.base import Encoded
 from rnnkit.tasks.carrying import Carry, StepBatch
@@ -311,7 +311,7 @@ class SequenceRegressor(RegressorMixin, SequenceReader):  # type: ignore[misc]
             )
         state = getattr(self, "_carry", Carry()).states[0]
         if state is not None:
-            self._check_streams(len(data), next(iter(tensors_of(state))).shape[1])
+            self._check_streams(len(data), next(iter(arrays_of(state))).shape[1])
         self._carry = Carry({0: state})
         batch: StepBatch = data.collate(np.arange(len(data)))
         return list(batch.windows(self.update_every or int(data.lengths.max()), self._carry))
