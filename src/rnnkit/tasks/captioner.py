@@ -405,8 +405,8 @@ class Captioner(SeeingEstimator, SpeakingEstimator):
         return [(rows[:, :n], (n,)) for rows, n in zip(each, places, strict=True)]
 
     def _search(self, batch: CaptionBatch) -> dict[str, Any]:
-        state = self.module_.encode(batch.images)
-        return self._searching(state, torch.full((len(state.mask),), self.longest_ + 1))
+        memory, state = self.module_.encode(batch.images)
+        return self._searching(memory, state, np.full(len(memory.mask), self.longest_ + 1))
 
     def _layout(self, batch: Any) -> Layout:
         layout: Layout = batch.inputs.layout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -293,9 +293,7 @@ class LanguageModel(SequenceEstimator):
             read_texts([prompt], "prompt")
         return np.concatenate([[EOS], self.vectorizer_.prompt(prompt)]).astype(np.int64)
 
-    def _follow(
-        self, read: np.ndarray, pick: Callable[[Tensor], Tensor] | None, max_length: int
-    ) -> Iterator[int]:
+    def _follow(self, read: np.ndarray, pick: Sampler | None, max_length: int) -> Iterator[int]:
         marked = self.vectorizer_.end_mark
         state = None
         if len(read) > 1:
@@ -455,7 +453,7 @@ def _cut(text: Text, share: float) -> tuple[Text, Text]:
 
 def _picker(
     temperature: float, top_k: int | None, top_p: float | None, random_state: Any
-) -> Callable[[Tensor], Tensor] | None:
+) -> Sampler | None:
     """What takes the next token; None for the most probable."""
     if temperature == 0:
         return None
@@ -464,5 +462,5 @@ def _picker(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
-        generator=torch.Generator().manual_seed(seed),
+        generator=np.random.default_rng(seed),
     )

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from rnnkit.batch import pack, pack_like
-from rnnkit.decode import Hypothesis, beam, greedy, sample
+from rnnkit.decode import Hypothesis, beam, greedy, reorder, sample
 from rnnkit.errors import OptionError
+from rnnkit.networks import DecoderState, DecoderStep, Memory
 from rnnkit.packed import Packed
 from rnnkit.tasks.agreement import most_agreed
 from rnnkit.tasks.base import SequenceEstimator
@@ -43,7 +44,7 @@ class Spoken(NamedTuple):
 
 
 class SpeakingEstimator(SequenceEstimator):
-    """An estimator whose answers are sentences, found token by token with `module_.step`."""
+    """An estimator whose answers are sentences, found token by token by its decoder."""
 
     beam_size: int
     length_penalty: float
@@ -58,14 +59,16 @@ class SpeakingEstimator(SequenceEstimator):
     def _search(self, batch: Any) -> dict[str, Any]:
         """What every search needs, from `_searching`."""
 
-    def _searching(self, state: Any, limit: Tensor) -> dict[str, Any]:
+    def _searching(self, memory: Memory, state: DecoderState, limit: np.ndarray) -> dict[str, Any]:
         """The arguments of a search.
 
-        state: the decoder's first. limit: (B,) the most tokens, unless `max_length` says it.
+        memory, state: of the encoded inputs. limit: (B,) the most tokens, unless `max_length` says
+        it.
         """
         if self.max_length is not None:
-            limit = torch.full_like(limit, self.max_length)
+            limit = np.full(len(limit), self.max_length)
         return {
+            "step": DecoderStep(self.module_.decoder, memory),
             "state": state,
             "batch_size": len(limit),
             "bos": BOUNDARY,
@@ -106,8 +109,8 @@ class SpeakingEstimator(SequenceEstimator):
         def answer(batch: Any) -> list[list[Hypothesis]]:
             search = self._search(batch)
             if size == 1:
-                return [[one] for one in greedy(self.module_.step, **search)]
-            return beam(self.module_.step, beam_size=size, n_best=n_best, **search)
+                return [[one] for one in greedy(**search)]
+            return beam(beam_size=size, n_best=n_best, **search)
 
         found = self._in_batches(self._encode(self._inputs(X), None), answer)
         return [[self._spoken(one) for one in several] for several in found]
@@ -119,27 +122,29 @@ class SpeakingEstimator(SequenceEstimator):
         top_k: int | None,
         top_p: float | None,
         random_state: int | None,
+        draws: int = 1,
     ) -> list[Spoken]:
-        """A random sentence for each input, drawn token by token from the softmax."""
+        """`draws` random sentences for each input, drawn token by token from the softmax."""
         check_is_fitted(self, "module_")
-        generator = torch.Generator()
-        if random_state is None:
-            generator.seed()
-        else:
-            generator.manual_seed(random_state)
+        generator = np.random.default_rng(random_state)
+        size = max(self.batch_size, self._predict_batch)  # of rows that are drawn at once
 
-        def answer(batch: Any) -> list[Hypothesis]:
-            return sample(
-                self.module_.step,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                generator=generator,
-                **self._search(batch),
-            )
+        def answer(batch: Any) -> list[list[Hypothesis]]:
+            search = self._search(batch)
+            rows = np.arange(search["batch_size"]).repeat(draws)
+            found: list[Hypothesis] = []
+            for begin in range(0, len(rows), size):
+                found += sample(
+                    temperature=temperature,
+                    top_k=top_k,
+                    top_p=top_p,
+                    generator=generator,
+                    **_rows_of(search, rows[begin : begin + size]),
+                )
+            return [found[i : i + draws] for i in range(0, len(found), draws)]
 
-        found = self._in_batches(self._encode(self._inputs(X), None), answer)
-        return [self._spoken(one) for one in found]
+        several = self._in_batches(self._encode(self._inputs(X), None), answer)
+        return [self._spoken(one) for some in several for one in some]
 
     def _agreed(
         self,
@@ -153,8 +158,7 @@ class SpeakingEstimator(SequenceEstimator):
         """For each input, of so many random sentences the one that the others agree with most."""
         if not isinstance(draws, Integral) or draws < 1:
             raise OptionError(f"draws={draws!r}, but it must be a whole number above 0.")
-        inputs = [one for one in self._inputs(X) for _ in range(draws)]
-        drawn = self._drawn(inputs, temperature, top_k, top_p, random_state)
+        drawn = self._drawn(X, temperature, top_k, top_p, random_state, draws)
         several = [drawn[start : start + draws] for start in range(0, len(drawn), draws)]
         return [some[most_agreed([one.text for one in some])] for some in several]
 
@@ -176,6 +180,16 @@ class SpeakingEstimator(SequenceEstimator):
         super()._check_options()
         if self.beam_size < 1:
             raise OptionError(f"beam_size={self.beam_size}, but a beam holds at least one.")
+
+
+def _rows_of(search: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """A search that begins with those rows of its state, repeats allowed."""
+    return {
+        **search,
+        "state": reorder(search["state"], rows),
+        "batch_size": len(rows),
+        "max_length": search["max_length"][rows],
+    }
 
 
 def teacher_forced(targets: Sequence[np.ndarray]) -> tuple[Packed, Tensor]:

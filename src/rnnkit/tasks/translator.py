@@ -421,7 +421,7 @@ class Translator(SpeakingEstimator):
         lengths = layout.lengths[layout.inverse]
         ratio, longest = self.length_limit_
         limit = (lengths * ratio + 10).clamp(max=longest + 10).long()
-        return self._searching(self.module_.encode(*batch.source), limit)
+        return self._searching(*self.module_.encode(*batch.source), limit.numpy())
 
     def _get_state(self) -> dict[str, Any]:
         return {
