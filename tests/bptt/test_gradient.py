@@ -9,7 +9,7 @@ from torch import nn
 from rnnkit import bptt, cells
 from rnnkit.bptt import Checkpointed, Full, RandomTruncated, Truncated
 from rnnkit.errors import InputError, OptionError, ShapeError
-from rnnkit.nest import tensors_of
+from rnnkit.nest import arrays_of
 
 STEPS, STREAMS, INPUT, HIDDEN = 23, 3, 4, 5
 
@@ -116,7 +116,7 @@ def test_full_is_what_autograd_gives(module, x):
     gone, found = gradients(module, x, Full())
     assert_same(found, expected, 0)
     torch.testing.assert_close(gone.loss, loss)
-    for ours, theirs in zip(tensors_of(gone.state), tensors_of(state), strict=True):
+    for ours, theirs in zip(arrays_of(gone.state), arrays_of(state), strict=True):
         torch.testing.assert_close(ours, theirs)
         assert not ours.requires_grad
 
@@ -167,7 +167,7 @@ def test_the_state_goes_on_from_call_to_call(module, x):
     first, _ = gradients(module, x[:10], Truncated(5))
     second, _ = gradients(module, x[10:], Truncated(5), state=first.state)
     expected = plain(module, x)[1]
-    for ours, theirs in zip(tensors_of(second.state), tensors_of(expected), strict=True):
+    for ours, theirs in zip(arrays_of(second.state), arrays_of(expected), strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -183,7 +183,7 @@ def test_checkpointed_is_full(module, x, segments):
     gone, found = gradients(module, x, Checkpointed(segments=segments), by_window)
     assert_same(found, expected, 0 if segments == 1 else 1e-12)
     torch.testing.assert_close(gone.loss, loss)
-    for ours, theirs in zip(tensors_of(gone.state), tensors_of(state), strict=True):
+    for ours, theirs in zip(arrays_of(gone.state), arrays_of(state), strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
-import torch
 
 
 class Automaton:
@@ -15,10 +15,10 @@ class Automaton:
     """
 
     def __init__(self, seed, vocab_size, batch_size, *, size=4):
-        draw = torch.Generator().manual_seed(seed)
+        draw = np.random.default_rng(seed)
 
         def normal(*shape):
-            return 2 * torch.randn(*shape, generator=draw, dtype=torch.float64)
+            return 2 * draw.normal(size=shape)
 
         self.recurrent, self.embedding = normal(size, size), normal(vocab_size, size)
         self.output, self.h_0 = normal(size, vocab_size), normal(batch_size, size)
@@ -32,14 +32,16 @@ class Automaton:
         return [{"h": self.h_0[index : index + 1], "none": None}]
 
     def step(self, tokens, state):
-        h = torch.tanh(state[0]["h"] @ self.recurrent + self.embedding[tokens])
-        return (h @ self.output).log_softmax(1), [{"h": h, "none": None}]
+        h = np.tanh(state[0]["h"] @ self.recurrent + self.embedding[tokens])
+        logits = h @ self.output
+        log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return log_probs, [{"h": h, "none": None}]
 
     def log_prob(self, row, tokens, *, bos):
         """Sum over a whole sequence (the end mark, if any, among the tokens), by itself."""
         state, last, total = self.row(row), bos, 0.0
         for token in tokens:
-            log_probs, state = self.step(torch.tensor([last]), state)
+            log_probs, state = self.step(np.array([last]), state)
             total, last = total + log_probs[0, token].item(), token
         return total
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnkit.decode import Sampler, follow, greedy, sample
+from rnnkit.decode import Sampler, beam, follow, greedy, sample
 from rnnkit.errors import InputError, OptionError, ShapeError
 
 EOS = 2
@@ -13,14 +17,15 @@ EOS = 2
 
 def fixed(*probabilities):
     """A step whose next token never depends on the past."""
-    log_probs = torch.tensor(probabilities, dtype=torch.float64).log()
-    return lambda tokens, state: (log_probs.expand(len(tokens), -1), state)
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(probabilities)
+    return lambda tokens, state: (np.tile(log_probs, (len(tokens), 1)), state)
 
 
 def greedy_by_hand(model, row, *, bos, eos, max_length):
     state, tokens, last = model.row(row), [], bos
     for _ in range(max_length):
-        log_probs, state = model.step(torch.tensor([last]), state)
+        log_probs, state = model.step(np.array([last]), state)
         last = int(log_probs[0].argmax())
         if last == eos:
             return tokens, True
@@ -39,7 +44,7 @@ def test_greedy_follows_the_largest_probability_of_each_row_by_itself(automaton,
         batch_size=len(limits),
         bos=0,
         eos=EOS,
-        max_length=torch.tensor(limits),
+        max_length=np.array(limits),
     )
 
     for row, (hypothesis, limit) in enumerate(zip(found, limits, strict=True)):
@@ -52,7 +57,7 @@ def test_greedy_follows_the_largest_probability_of_each_row_by_itself(automaton,
 
 
 def test_rows_start_from_their_own_first_token():
-    table = torch.tensor([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]]).log()
+    table = np.log([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])
 
     def step(tokens, state):
         return table[tokens], state
@@ -61,7 +66,7 @@ def test_rows_start_from_their_own_first_token():
         step,
         None,
         batch_size=2,
-        bos=torch.tensor([0, 1]),
+        bos=np.array([0, 1]),
         eos=EOS,
         max_length=5,
         length_penalty=0.0,
@@ -87,19 +92,19 @@ def test_the_end_can_be_forbidden():
 
 def test_ended_rows_leave_the_batch():
     sizes = []
-    table = torch.tensor([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]]).log()
+    table = np.log([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])
 
     def step(tokens, state):
         sizes.append(len(tokens))
         return table[tokens], state
 
-    greedy(step, None, batch_size=2, bos=torch.tensor([0, 1]), eos=EOS, max_length=9)
+    greedy(step, None, batch_size=2, bos=np.array([0, 1]), eos=EOS, max_length=9)
     assert sizes == [2, 1]
 
 
 def draw(step, count, **options):
     options = {"max_length": 1} | options
-    generator = torch.Generator().manual_seed(7)
+    generator = np.random.default_rng(7)
     found = sample(step, None, batch_size=count, bos=0, eos=EOS, generator=generator, **options)
     return [EOS if h.finished else h.tokens[0] for h in found]
 
@@ -139,6 +144,25 @@ def test_top_p_comes_after_top_k():
     assert set(draw(fixed(0.3, 0.5, 0.2), 200, top_k=2, top_p=0.6)) == {1}
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "cut", "kept"),
+    [
+        ([0.25] * 4, {"top_k": 3}, [0, 1, 2]),
+        ([0.25] * 4, {"top_p": 0.5}, [0, 1]),
+        ([0.2, 0.4, 0.2, 0.2], {"top_k": 2}, [0, 1]),
+        ([0.2, 0.4, 0.2, 0.2], {"top_p": 0.7}, [0, 1, 2]),
+    ],
+)
+def test_of_equally_probable_tokens_the_first_are_kept(probabilities, cut, kept):
+    weights = Sampler(**cut).weights(np.log([probabilities]))
+    assert np.flatnonzero(weights[0]).tolist() == kept
+
+
+def test_a_generator_of_torch_is_refused():
+    with pytest.raises(OptionError, match=r"generator is a Generator of torch.*numpy\.random"):
+        Sampler(generator=torch.Generator())
+
+
 @pytest.mark.parametrize("temperature", [1e-6, 1e-300])
 def test_sampling_near_temperature_zero_is_greedy(automaton, temperature):
     model = automaton(3, vocab_size=6, batch_size=8)
@@ -149,10 +173,12 @@ def test_sampling_near_temperature_zero_is_greedy(automaton, temperature):
 
 def test_a_temperature_too_small_for_the_precision_is_still_greedy():
     # Single precision, and even the likeliest of the 400 tokens has a log probability near -6.
-    log_probs = torch.zeros(400).index_fill(0, torch.tensor(1), 0.1).log_softmax(0)
+    logits = np.zeros(400, dtype=np.float32)
+    logits[1] = 0.1
+    log_probs = logits - np.log(np.exp(logits).sum())
 
     def step(tokens, state):
-        return log_probs.expand(len(tokens), 400), state
+        return np.tile(log_probs, (len(tokens), 1)), state
 
     assert set(draw(step, 50, temperature=1e-300)) == {1}
 
@@ -161,7 +187,7 @@ def test_one_seed_draws_the_same_and_another_differs(automaton):
     model = automaton(5, vocab_size=6, batch_size=8)
 
     def drawn(seed):
-        generator = torch.Generator().manual_seed(seed)
+        generator = np.random.default_rng(seed)
         return sample(
             model.step,
             model.state,
@@ -187,7 +213,7 @@ def test_a_sample_carries_the_models_own_log_probability(automaton):
         max_length=5,
         temperature=3.0,
         forbid=[0],
-        generator=torch.Generator().manual_seed(0),
+        generator=np.random.default_rng(0),
     )
     for row, h in enumerate(found):
         whole = [*h.tokens, EOS] if h.finished else h.tokens
@@ -223,9 +249,9 @@ def test_options_out_of_range_are_refused(options, message):
 @pytest.mark.parametrize(
     ("state", "options", "message"),
     [
-        (torch.zeros(3, 2), {}, r"\(3, 2\).*batch_size=2"),
-        (torch.zeros(()), {}, "batch_size=2"),
-        (None, {"max_length": torch.tensor([1, 2, 3])}, r"max_length has shape \(3,\)"),
+        (np.zeros((3, 2)), {}, r"\(3, 2\).*batch_size=2"),
+        (np.zeros(()), {}, "batch_size=2"),
+        (None, {"max_length": np.array([1, 2, 3])}, r"max_length has shape \(3,\)"),
         (None, {"max_length": 2.5}, "max_length has dtype"),
     ],
 )
@@ -237,7 +263,7 @@ def test_shapes_that_do_not_fit_are_refused(state, options, message):
 
 def test_a_step_of_the_wrong_shape_is_refused():
     def step(tokens, state):
-        return torch.zeros(len(tokens), 1, 3), state
+        return np.zeros((len(tokens), 1, 3)), state
 
     with pytest.raises(ShapeError, match=r"\(2, 1, 3\)"):
         greedy(step, None, batch_size=2, bos=0, eos=EOS, max_length=4)
@@ -268,7 +294,7 @@ def test_following_gives_what_greedy_gives(automaton, seed, limit):
 def test_following_a_sampler_gives_what_sample_gives(automaton):
     model = automaton(3, vocab_size=5, batch_size=1)
     options = {"temperature": 1.5, "top_k": 4, "top_p": 0.95}
-    one, other = (torch.Generator().manual_seed(5) for _ in range(2))
+    one, other = (np.random.default_rng(5) for _ in range(2))
     found = sample(
         model.step,
         model.state,
@@ -288,8 +314,8 @@ def test_following_asks_for_no_more_than_is_taken():
     asked = []
 
     def step(tokens, state):
-        asked.append(int(tokens))
-        return torch.tensor([[0.1, 0.8, 0.1]]).log(), state
+        asked.append(int(tokens[0]))
+        return np.log([[0.1, 0.8, 0.1]]), state
 
     followed = follow(step, None, bos=0, eos=EOS, max_length=1000)
     assert [next(followed), next(followed)] == [1, 1]
@@ -311,3 +337,30 @@ def test_following_refuses_what_the_other_searches_refuse():
         given = {"bos": 0, "eos": EOS, "max_length": 3, **options}
         with pytest.raises(OptionError, match=words):
             next(follow(fixed(0.5, 0.4, 0.1), None, **given))
+
+
+# -- what a step may give -----------------------------------------------------------------------
+
+
+def test_a_step_may_give_tensors_and_keep_them_as_its_state(automaton):
+    model = automaton(2, vocab_size=5, batch_size=3)
+
+    def step(tokens, state):
+        log_probs, [after] = model.step(tokens, [{"h": state.numpy()}])
+        return torch.from_numpy(log_probs), torch.from_numpy(after["h"])
+
+    options = {"batch_size": 3, "bos": 0, "eos": EOS, "max_length": 6}
+    for search in (greedy, beam):
+        found = search(step, torch.from_numpy(model.h_0), **options)
+        assert found == search(model.step, model.state, **options)
+
+
+def test_a_step_that_numpy_cannot_read_is_refused():
+    weight = torch.zeros(1, 3, requires_grad=True)
+    with pytest.raises(InputError, match=r"numpy cannot read: .*grad.*torch\.no_grad"):
+        greedy(lambda _, state: (weight, state), None, batch_size=1, bos=0, eos=2, max_length=4)
+
+
+def test_search_and_states_need_no_torch():
+    code = "import sys, rnnkit.decode, rnnkit.nest; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

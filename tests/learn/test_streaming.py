@@ -339,7 +339,7 @@ def test_a_text_is_learnt_from_its_file_and_goes_on_there(tmp_path):
 def test_no_graph_goes_from_window_to_window(kind):
     trainer = make(kind, "truncated(4, 7)")
     for _ in trainer.run(streams()):
-        assert all(not tensor.requires_grad for tensor in rnnkit.nest.tensors_of(trainer.state))
+        assert all(not tensor.requires_grad for tensor in rnnkit.nest.arrays_of(trainer.state))
         for parameter in trainer.module.parameters():
             assert parameter.grad is None
 

@@ -7,7 +7,13 @@ import torch
 from torch import nn
 
 from rnnkit.cells import using_bptt
-from rnnkit.networks import AttentionDecoder, TokenEmbedding, TranslatorNetwork, build_encoder
+from rnnkit.networks import (
+    AttentionDecoder,
+    TokenEmbedding,
+    TranslatorNetwork,
+    build_encoder,
+    decoders,
+)
 from rnnkit.packed import Packed
 
 CELLS = ("rnn", "gru", "lstm", "none")
@@ -55,7 +61,7 @@ def hidden_states(model, memory, target, rows):
     states = []
     with torch.no_grad():
         summary = model.encoder.summary(Packed.from_sequences([memory]))
-        state = decoder.start(summary, memory[None], torch.ones(1, len(memory)).bool())
+        _, state = decoder.start(summary, memory[None], torch.ones(1, len(memory)).bool())
         feed = state.feed
         layers = state.layers
         for t, token in enumerate(target):
@@ -93,8 +99,8 @@ def test_half_of_the_tokens_are_its_own_with_probability_one_half():
     inputs = Packed.from_sequences([torch.full((200,), V - 1) for _ in range(20)])
     with torch.no_grad():
         model.decoder.output.bias[3] = 100.0  # it would always say 3
-    state = model.encode(Packed.from_sequences([torch.ones(2, 1).long()] * 20))
-    mixed = inputs.with_data(model.decoder._with_own_tokens(inputs, state).data).to_sequences()
+    encoded = model.encode(Packed.from_sequences([torch.ones(2, 1).long()] * 20))
+    mixed = inputs.with_data(model.decoder._with_own_tokens(inputs, *encoded).data).to_sequences()
     assert all(row[0] == V - 1 for row in mixed)
     share = torch.stack(mixed)[:, 1:].eq(3).double().mean()
     assert 0.45 < share < 0.55
@@ -116,8 +122,8 @@ def test_zero_probability_draws_nothing_and_changes_nothing():
 def test_gradients_go_through_the_second_reading_alone(input_feeding):
     model = network(input_feeding=input_feeding, scheduled_sampling=1.0)
     source, inputs = batch()
-    state = model.encode(source, order=inputs.layout.order)
-    own = model.decoder._with_own_tokens(inputs, state)
+    lined_up = decoders._lined_up(inputs, *model.encode(source))
+    own = model.decoder._with_own_tokens(inputs, *lined_up)
     assert not own.data.requires_grad
     found = gradients(model, source, inputs)
     model.decoder.scheduled_sampling = 0.0

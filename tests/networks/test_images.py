@@ -218,7 +218,8 @@ def test_a_summary_of_places_knows_where_a_thing_is_and_their_mean_does_not():
     for summary, alike in (("mean", True), ("places", False)):
         module = nn.Conv2d(1, 8, 4, stride=4)
         net = network("gru", GivenEncoder(module, 1, 8), summary=summary)
-        first, second = net.encode(images).layers[0][0]
+        _, state = net.encode(images)
+        first, second = state.layers[0][0]
         assert torch.allclose(first, second, rtol=0, atol=1e-12) == alike
 
 
@@ -240,9 +241,10 @@ def test_steps_of_search_are_those_of_teacher_forcing(cell, attention):
     net = network(cell, ConvEncoder(1, 8, 8), attention=attention)
     images, inputs = torch.randn(3, 1, 8, 8).double(), tokens(4, 4, 4)
     forced = inputs.with_data(net(images, rows=torch.arange(3), inputs=inputs)).to_sequences()
-    state, steps = net.encode(images), []
+    memory, state = net.encode(images)
+    steps = []
     for token in torch.stack(inputs.to_sequences()).T:
-        log_probs, state = net.step(token, state)
+        log_probs, state = net.decoder.step(token, memory, state)
         steps.append(log_probs)
     expected = torch.log_softmax(torch.stack(forced), dim=-1)
     torch.testing.assert_close(torch.stack(steps, dim=1), expected, rtol=0, atol=1e-12)

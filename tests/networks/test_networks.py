@@ -188,13 +188,13 @@ def test_attention_gives_padding_no_weight_and_ignores_what_it_holds(kind):
     attention = kind(5, 4).double()
     query, memory = torch.randn(2, 3, 5).double(), torch.randn(2, 6, 4).double()
     mask = torch.arange(6) < torch.tensor([[6], [2]])
-    context, weights = attention(query, attention.keys(memory), memory, mask)
+    context, weights = attention(query, attention.memory_of(memory, mask))
     assert weights[1, :, 2:].eq(0).all()
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 3).double())
     torch.testing.assert_close(context, torch.einsum("bls,bsm->blm", weights, memory))
     other = memory.clone()
     other[1, 2:] = 1e3
-    again, _ = attention(query, attention.keys(other), other, mask)
+    again, _ = attention(query, attention.memory_of(other, mask))
     torch.testing.assert_close(again, context, rtol=0, atol=1e-12)
 
 
@@ -215,7 +215,7 @@ def test_attention_refuses_sizes_that_do_not_belong_together():
     attention = build_attention("additive", 5, 4)
     memory = torch.randn(2, 6, 4)
     with pytest.raises(ShapeError, match="do not belong together"):
-        attention(torch.randn(3, 1, 5), attention.keys(memory), memory, torch.ones(2, 6).bool())
+        attention(torch.randn(3, 1, 5), attention.memory_of(memory, torch.ones(2, 6).bool()))
     with pytest.raises(OptionError, match="Did you mean 'additive'"):
         build_attention("addative", 5, 4)
 
@@ -244,20 +244,20 @@ def test_teacher_forcing_equals_stepping_one_token_at_a_time(cell, attention, in
     logits = network(Packed.from_sequences(sources), inputs=inputs)
     together = inputs.with_data(torch.log_softmax(logits, dim=-1)).to_sequences()
     for source, target, expected in zip(sources, targets, together, strict=True):
-        state = network.encode(Packed.from_sequences([source]))
+        memory, state = network.encode(Packed.from_sequences([source]))
         for t, token in enumerate(target):
-            log_probs, state = network.step(token[None], state)
+            log_probs, state = network.decoder.step(token[None], memory, state)
             torch.testing.assert_close(log_probs[0], expected[t], rtol=0, atol=1e-9)
 
 
 def test_the_feed_forward_decoder_sees_its_window_and_nothing_before_it():
     decoder = AttentionDecoder(11, 6, 5, 8, cell="none", window=2).eval()
-    memory, mask = torch.randn(1, 4, 8), torch.ones(1, 4).bool()
+    values, mask = torch.randn(1, 4, 8), torch.ones(1, 4).bool()
 
     def last(tokens):
-        state = decoder.start(torch.zeros(1, 8), memory, mask)
+        memory, state = decoder.start(torch.zeros(1, 8), values, mask)
         for token in tokens:
-            log_probs, state = decoder.step(torch.tensor([token]), state)
+            log_probs, state = decoder.step(torch.tensor([token]), memory, state)
         return log_probs
 
     assert torch.equal(last([1, 2, 3]), last([9, 2, 3]))
@@ -272,9 +272,9 @@ def test_tied_embeddings_are_one_matrix():
 
 def test_input_feeding_gives_the_last_attentional_vector_to_the_next_step():
     network = translator(input_feeding=True).eval()
-    state = network.encode(Packed.from_sequences([torch.tensor([[1], [2]])]))
-    log_probs, _ = network.step(torch.tensor([3]), state)
-    fed, _ = network.step(torch.tensor([3]), state._replace(feed=state.feed + 1))
+    memory, state = network.encode(Packed.from_sequences([torch.tensor([[1], [2]])]))
+    log_probs, _ = network.decoder.step(torch.tensor([3]), memory, state)
+    fed, _ = network.decoder.step(torch.tensor([3]), memory, state._replace(feed=state.feed + 1))
     assert not torch.allclose(log_probs, fed)
 
 

@@ -85,6 +85,16 @@ def test_of_many_samples_the_one_most_like_the_others_is_given(fitted):
             fitted.consensus(IMAGES, draws=draws)
 
 
+def test_many_draws_look_at_an_image_once(fitted):
+    seen = []
+    hook = fitted.module_.encoder.register_forward_hook(
+        lambda module, args, output: seen.append(len(output))
+    )
+    fitted.consensus(IMAGES[:2], draws=7)
+    hook.remove()
+    assert seen == [2]
+
+
 def test_the_decoders_looks_lie_over_the_image(fitted):
     looks = fitted.attention_of(IMAGES[:2])
     for look, text in zip(looks, fitted.predict(IMAGES[:2]), strict=True):

@@ -39,6 +39,16 @@ def test_of_many_draws_the_translation_most_like_the_others_is_given(subwords):
     assert found == seven[most_agreed(texts)]
 
 
+def test_many_draws_read_a_text_once(subwords):
+    read = []
+    hook = subwords.module_.encoder.register_forward_hook(
+        lambda module, args, output: read.append(args[0].layout.num_sequences)
+    )
+    subwords.consensus(X[:3], draws=50, random_state=0)
+    hook.remove()
+    assert read == [3]
+
+
 # -- levels -------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from rnnkit import randomness
 from rnnkit.bptt.policies import Checkpointed, Window
 from rnnkit.bptt.states import detach
 from rnnkit.bptt.unroll import Piece, Run, output_of
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import arrays_of, map_arrays
 
 __all__ = ["back_in_segments", "in_segments"]
 
@@ -53,8 +53,8 @@ def back_in_segments(
                 if shelf is None:
                     # Side by side in one block: lying about, they would keep the holes between
                     # them from being used again.
-                    shelf = map_tensors(lambda t: t.new_empty(len(firsts), *t.shape), after)
-                kept = map_tensors(lambda t, shelf: shelf[place].copy_(t), after, shelf)  # noqa: B023
+                    shelf = map_arrays(lambda t: t.new_empty(len(firsts), *t.shape), after)
+                kept = map_arrays(lambda t, shelf: shelf[place].copy_(t), after, shelf)  # noqa: B023
                 states.append((kept, _random_state(states[-1][1])))
         for first in reversed(firsts):
             kept, random = states.pop()
@@ -65,7 +65,7 @@ def back_in_segments(
 
     def back_through(begin: int, end: int, before: Any, grads: Grads) -> Grads:
         nonlocal total, count, last, random_after
-        before = map_tensors(_leaf, before)
+        before = map_arrays(_leaf, before)
         output, after = run(begin, end, before)
         if end == num_steps:
             last, random_after = detach(after), randomness.get_state()
@@ -73,7 +73,7 @@ def back_in_segments(
         del output
         reached = [
             (tensor, grad)
-            for tensor, grad in zip(tensors_of(after), grads, strict=False)
+            for tensor, grad in zip(arrays_of(after), grads, strict=False)
             if grad is not None and tensor.requires_grad
         ]
         if part is not None:
@@ -82,7 +82,7 @@ def back_in_segments(
         count += 1
         if reached:
             torch.autograd.backward([t for t, _ in reached], [grad for _, grad in reached])
-        return [tensor.grad for tensor in tensors_of(before)]
+        return [tensor.grad for tensor in arrays_of(before)]
 
     lengths = _lengths(policy, run, num_steps, state)
     back(0, num_steps, state, [], 0)
@@ -154,7 +154,7 @@ def _measured(run: Run, num_steps: int, state: Any) -> tuple[float, float]:
     with randomness.Replay():
         few, _ = _kept(run, steps, state)
         more, after = _kept(run, 2 * steps, state)
-    return max(0, more - few) / steps, float(sum(tensor.nbytes for tensor in tensors_of(after)))
+    return max(0, more - few) / steps, float(sum(tensor.nbytes for tensor in arrays_of(after)))
 
 
 def _kept(run: Run, steps: int, state: Any) -> tuple[int, Any]:
@@ -169,4 +169,4 @@ def _kept(run: Run, steps: int, state: Any) -> tuple[int, Any]:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output, after = run(0, steps, state)
     # The output has a gradient, too.
-    return sum(held.values()) + 2 * sum(t.nbytes for t in tensors_of(output)), after
+    return sum(held.values()) + 2 * sum(t.nbytes for t in arrays_of(output)), after

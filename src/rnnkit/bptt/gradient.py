@@ -14,7 +14,7 @@ from rnnkit.bptt.policies import Checkpointed, Policy, Window, policy_of
 from rnnkit.bptt.states import check_streams, detach
 from rnnkit.bptt.unroll import output_of, unroll
 from rnnkit.errors import InputError, ShapeError
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import arrays_of, map_arrays
 
 __all__ = ["Gone", "backward", "call_module"]
 
@@ -72,7 +72,7 @@ def backward(
     check_streams(state, num_streams)
 
     def run(begin: int, end: int, before: Any) -> tuple[Any, Any]:
-        piece = map_tensors(lambda t: t.narrow(time_dim, begin, end - begin), x)
+        piece = map_arrays(lambda t: t.narrow(time_dim, begin, end - begin), x)
         return call_module(module, piece, before, batch_first=batch_first)
 
     part_of = partial(_part, loss)
@@ -80,7 +80,7 @@ def backward(
         return Gone(*back_in_segments(chosen, run, part_of, num_steps, detach(state)))
 
     def narrow(output: Any, begin: int, end: int, first: int) -> Any:
-        return map_tensors(lambda t: t.narrow(time_dim, first - begin, end - first), output)
+        return map_arrays(lambda t: t.narrow(time_dim, first - begin, end - first), output)
 
     total, count = torch.zeros(()), 0
     walk = unroll(chosen.windows(num_steps), run, detach(state), narrow=narrow)
@@ -108,7 +108,7 @@ def call_module(
             f"Wrap it in a module whose forward(input, state) gives both."
         )
     output, after = result
-    for tensor in tensors_of(output):
+    for tensor in arrays_of(output):
         if tensor.ndim <= time_dim or tensor.shape[time_dim] != num_steps:
             raise ShapeError(
                 f"{name} gave an output of shape {tuple(tensor.shape)} for {num_steps} steps, but "
@@ -117,7 +117,7 @@ def call_module(
     try:
         check_streams(after, num_streams)
     except ShapeError:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(after))
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in arrays_of(after))
         raise ShapeError(
             f"{name} gave a state of shape {shapes} for {num_streams} streams (x is "
             f"{'(B, T, ...)' if batch_first else '(T, B, ...)'}). Give batch_first="
@@ -131,7 +131,7 @@ def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     """The dimension of the steps, the number of steps, and of streams."""
     time_dim = 1 if batch_first else 0
     wanted = "(B, T, ...)" if batch_first else "(T, B, ...)"
-    tensors = list(tensors_of(x))
+    tensors = list(arrays_of(x))
     if not tensors:
         raise InputError("x holds no tensor: there is nothing to run over.")
     for tensor in tensors:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from rnnkit import randomness
 from rnnkit.bptt.states import scale_gradient
 from rnnkit.errors import OptionError, check_option
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 
 __all__ = [
     "POLICIES",
@@ -282,7 +282,7 @@ class RandomTruncated(Policy):
 
 def _weighted(start: int, end: int, weights: dict[int, float]) -> Window:
     def gate(step: int, state: Any) -> Any:
-        return map_tensors(lambda tensor: scale_gradient(tensor, weights[step]), state)
+        return map_arrays(lambda tensor: scale_gradient(tensor, weights[step]), state)
 
     return Window(start, start, end, tuple(weights), gate)
 

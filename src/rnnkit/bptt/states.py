@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import arrays_of, map_arrays
 
 __all__ = ["batch_dim", "check_streams", "detach", "replace_streams", "scale_gradient"]
 
@@ -20,7 +20,7 @@ def detach(state: Any) -> Any:
     >>> detach((h, None))
     (tensor([3., 3.]), None)
     """
-    return map_tensors(_apart, state)
+    return map_arrays(_apart, state)
 
 
 def _apart(tensor: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def check_streams(state: Any, num_streams: int, *, name: str = "state") -> None:
 
     Raises ShapeError; torch and Keras broadcast some of these without a word.
     """
-    for tensor in tensors_of(state):
+    for tensor in arrays_of(state):
         if tensor.ndim and tensor.shape[batch_dim(tensor)] != num_streams:
             raise ShapeError(
                 f"{name} holds a tensor of shape {tuple(tensor.shape)}, which belongs to "
@@ -72,7 +72,7 @@ def replace_streams(state: Any, which: Tensor, initial: Any = None) -> Any:
         other = torch.zeros_like(tensor) if begin is None else begin
         return torch.where(which.reshape(shape), other, tensor)
 
-    return map_tensors(replace, state, *(() if initial is None else (initial,)))
+    return map_arrays(replace, state, *(() if initial is None else (initial,)))
 
 
 def scale_gradient(tensor: Tensor, factor: float) -> Tensor:

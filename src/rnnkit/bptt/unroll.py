@@ -11,7 +11,7 @@ import torch
 
 from rnnkit.bptt.policies import Window
 from rnnkit.bptt.states import detach
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 
 __all__ = ["Piece", "Run", "output_of", "run_window", "unroll"]
 
@@ -106,4 +106,4 @@ def output_of(pieces: list[Piece], time_dim: int) -> Any:
     if len(pieces) == 1:
         return pieces[0].output
     first, *others = (piece.output for piece in pieces)
-    return map_tensors(lambda *parts: torch.cat(parts, dim=time_dim), first, *others)
+    return map_arrays(lambda *parts: torch.cat(parts, dim=time_dim), first, *others)

@@ -1,4 +1,7 @@
-"""Sequences out of next-token probabilities, over any `step` callable; best paths of labels."""
+"""Sequences out of next-token probabilities, over any `step` callable; best paths of labels.
+
+All of it works on numpy arrays and needs no torch. A state may hold arrays of either.
+"""
 
 from rnnkit.decode.beam import beam
 from rnnkit.decode.hypothesis import Hypothesis

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import ArrayLike
 
 from rnnkit.decode.hypothesis import Hypothesis
+from rnnkit.decode.largest import largest
 from rnnkit.decode.state import reorder
 from rnnkit.decode.stepper import Step, Stepper, check_length_penalty, start
 from rnnkit.errors import InputError, OptionError
 
 __all__ = ["beam"]
 
+S = TypeVar("S")
+
 
 class _Beams(NamedTuple):
     """S sentences that still search, each with w unended sequences, best first."""
 
     sentences: list[int]  # where each of the S stands in the caller's batch
-    limit: Tensor  # (S,) most steps
-    tokens: Tensor  # (S, w, t) what each sequence has produced
-    log_prob: Tensor  # (S, w), minus infinity where there is no such sequence
+    limit: np.ndarray  # (S,) most steps
+    tokens: np.ndarray  # (S, w, t) what each sequence has produced
+    log_prob: np.ndarray  # (S, w), minus infinity where there is no such sequence
 
 
 class _Candidates(NamedTuple):
     """The n best continuations of each sentence's sequences, best first."""
 
-    log_prob: Tensor  # (S, n)
-    parent: Tensor  # (S, n) which of the w sequences is continued
-    token: Tensor  # (S, n)
+    log_prob: np.ndarray  # (S, n)
+    parent: np.ndarray  # (S, n) which of the w sequences is continued
+    token: np.ndarray  # (S, n)
 
 
 class _Results:
@@ -56,7 +59,7 @@ class _Results:
         s scores above s / limit**length_penalty.
         """
         found = self._found[sentence]
-        if len(found) >= self._beam_size or best_log_prob == -torch.inf:
+        if len(found) >= self._beam_size or best_log_prob == -np.inf:
             return True
         if len(found) < self._n_best:
             return False
@@ -75,15 +78,14 @@ class _Results:
         return sorted(self._found[sentence], key=lambda h: (not h.finished, -h.score))
 
 
-@torch.no_grad()
 def beam(
-    step: Step,
-    state: Any,
+    step: Step[S],
+    state: S,
     *,
     batch_size: int,
-    bos: int | Tensor,
+    bos: ArrayLike,
     eos: int,
-    max_length: int | Tensor,
+    max_length: ArrayLike,
     beam_size: int = 5,
     length_penalty: float = 1.0,
     n_best: int = 1,
@@ -91,9 +93,10 @@ def beam(
 ) -> list[list[Hypothesis]]:
     """Keep the `beam_size` most probable unended sequences of each sentence at every step.
 
-    step: ((R,) last tokens, state) -> ((R, V) log probabilities, each at most 0, and state). R is
-        B at the first step and about B * beam_size later; settled sentences leave.
-    state: nest of tensors with B rows in dimension 0 (see `reorder`), or None.
+    step: ((R,) last tokens, int64, and state) -> ((R, V) log probabilities, each at most 0, and
+        state). R is B at the first step and about B * beam_size later: the rows of a sentence stand
+        together, in the sentences' order, and settled sentences leave.
+    state: nest of arrays with B rows in dimension 0 (see `reorder`), or None.
     bos: the first token to feed, one for all or (B,) one a row. eos: the token that ends a row.
     max_length: most steps, the end mark included, one number or (B,).
     length_penalty: alpha in score = log_prob / length**alpha; 0 ranks by probability.
@@ -104,13 +107,15 @@ def beam(
     settled when `beam_size` of its sequences have ended; or, earlier, when n_best have and none
     that has not can reach a better score within max_length (a bound, so nothing is lost); or at
     max_length, where what has not ended is kept, ranked below all that has.
+    Of equally probable continuations that of the better sequence comes first, then the one with the
+    smaller token.
     Returns for each sentence its n_best hypotheses (fewer if no more exist), best first, all
     different. They depend on no other sentence. Raises ShapeError, OptionError, and InputError if
     a sentence has no sequence of probability above 0.
     Source: Graves 2012, Sequence Transduction with Recurrent Neural Networks (search); Wu et al.
     2016, Google's Neural Machine Translation System, section 7 (length normalization).
 
-    >>> log_probs = torch.tensor([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]]).log()
+    >>> log_probs = np.log([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
     >>> chain = lambda tokens, state: (log_probs[tokens], state)
     >>> found = beam(chain, None, batch_size=1, bos=1, eos=2, max_length=4, n_best=2)
     >>> [h.tokens for h in found[0]]
@@ -135,31 +140,34 @@ def beam(
         beams, rows = _drop_settled(results, beams, rows)
         if not beams.sentences:
             return results.best()
-        tokens, state = beams.tokens[:, :, -1].flatten(), reorder(state, rows.flatten())
+        tokens, state = beams.tokens[:, :, -1].ravel(), reorder(state, rows.ravel())
 
 
-def _first_beams(limit: Tensor, log_probs: Tensor) -> _Beams:
+def _first_beams(limit: np.ndarray, log_probs: np.ndarray) -> _Beams:
     """One empty sequence a sentence."""
-    tokens = limit.new_empty(len(limit), 1, 0)
-    return _Beams(list(range(len(limit))), limit, tokens, log_probs.new_zeros(len(limit), 1))
+    tokens = np.empty((len(limit), 1, 0), dtype=np.int64)
+    sums = np.zeros((len(limit), 1), dtype=log_probs.dtype)
+    return _Beams(list(range(len(limit))), limit, tokens, sums)
 
 
-def _expand(beams: _Beams, log_probs: Tensor, beam_size: int) -> _Candidates:
+def _expand(beams: _Beams, log_probs: np.ndarray, beam_size: int) -> _Candidates:
     """The best continuations, enough of them to leave `beam_size` that are no end marks."""
     sentences, width = beams.log_prob.shape
     vocab_size = log_probs.shape[1]
-    total = beams.log_prob[:, :, None] + log_probs.view(sentences, width, vocab_size)
-    count = min(2 * beam_size, width * vocab_size)
-    best = total.view(sentences, width * vocab_size).topk(count, dim=1)
-    return _Candidates(best.values, best.indices // vocab_size, best.indices % vocab_size)
+    total = beams.log_prob[:, :, None] + log_probs.reshape(sentences, width, vocab_size)
+    total = total.reshape(sentences, width * vocab_size)
+    best = largest(total, min(2 * beam_size, total.shape[1]))
+    return _Candidates(
+        np.take_along_axis(total, best, axis=1), best // vocab_size, best % vocab_size
+    )
 
 
 def _finish(
     results: _Results, beams: _Beams, candidates: _Candidates, *, beam_size: int, eos: int
 ) -> None:
     """Hand in the sequences whose end mark is among the best `beam_size` continuations."""
-    ended = (candidates.token == eos) & (candidates.log_prob > -torch.inf)
-    sentence, place = ended[:, :beam_size].nonzero(as_tuple=True)
+    ended = (candidates.token == eos) & (candidates.log_prob > -np.inf)
+    sentence, place = np.nonzero(ended[:, :beam_size])
     sequences = beams.tokens[sentence, candidates.parent[sentence, place]]
     log_probs = candidates.log_prob[sentence, place]
     for row, tokens, log_prob in zip(
@@ -170,23 +178,20 @@ def _finish(
 
 def _prune(
     beams: _Beams, candidates: _Candidates, *, beam_size: int, eos: int
-) -> tuple[_Beams, Tensor]:
+) -> tuple[_Beams, np.ndarray]:
     """The best continuations that have not ended, and (S, w) the state's row of each."""
     is_end = candidates.token == eos
+    width = min(beam_size, int((~is_end).sum(axis=1).min()))
     # A stable sort of the flags moves the end marks behind the others and keeps both in order.
-    order = is_end.to(torch.uint8).argsort(dim=1, stable=True)
-    width = min(beam_size, int((~is_end).sum(1).min()))
-    order = order[:, :width]
-    parent = candidates.parent.gather(1, order)
-    token = candidates.token.gather(1, order)
-    log_prob = candidates.log_prob.gather(1, order)
-    sentence = torch.arange(len(parent), device=parent.device)[:, None]
-    tokens = torch.cat([beams.tokens[sentence, parent], token[:, :, None]], dim=2)
+    order = is_end.argsort(axis=1, kind="stable")[:, :width]
+    log_prob, parent, token = (np.take_along_axis(one, order, axis=1) for one in candidates)
+    sentence = np.arange(len(parent))[:, None]
+    tokens = np.concatenate([beams.tokens[sentence, parent], token[:, :, None]], axis=2)
     rows = sentence * beams.log_prob.shape[1] + parent
     return beams._replace(tokens=tokens, log_prob=log_prob), rows
 
 
-def _drop_settled(results: _Results, beams: _Beams, rows: Tensor) -> tuple[_Beams, Tensor]:
+def _drop_settled(results: _Results, beams: _Beams, rows: np.ndarray) -> tuple[_Beams, np.ndarray]:
     """Only the sentences that still search; what is at its limit is handed in as it stands."""
     length = beams.tokens.shape[2]
     limits, best = beams.limit.tolist(), beams.log_prob[:, 0].tolist()
@@ -200,18 +205,19 @@ def _drop_settled(results: _Results, beams: _Beams, rows: Tensor) -> tuple[_Beam
             _hand_in_unfinished(results, beams, row)
     if len(kept) == len(beams.sentences):
         return beams, rows
-    index = torch.tensor(kept, dtype=torch.long, device=rows.device)
     left = _Beams(
         [beams.sentences[row] for row in kept],
-        *(tensor[index] for tensor in (beams.limit, beams.tokens, beams.log_prob)),
+        beams.limit[kept],
+        beams.tokens[kept],
+        beams.log_prob[kept],
     )
-    return left, rows[index]
+    return left, rows[kept]
 
 
 def _hand_in_unfinished(results: _Results, beams: _Beams, row: int) -> None:
     sequences, log_probs = beams.tokens[row].tolist(), beams.log_prob[row].tolist()
     for tokens, log_prob in zip(sequences, log_probs, strict=True):
-        if log_prob > -torch.inf:
+        if log_prob > -np.inf:
             results.add(beams.sentences[row], tokens, log_prob, finished=False)
 
 

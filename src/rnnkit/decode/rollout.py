@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import ArrayLike
 
 from rnnkit.decode.hypothesis import Hypothesis
 from rnnkit.decode.sampling import Sampler
@@ -16,31 +16,35 @@ from rnnkit.errors import InputError
 
 __all__ = ["follow", "greedy", "sample"]
 
+S = TypeVar("S")
 
-@torch.no_grad()
+Pick = Callable[[np.ndarray], np.ndarray]
+"""(R, V) log probabilities -> (R,) tokens."""
+
+
 def greedy(
-    step: Step,
-    state: Any,
+    step: Step[S],
+    state: S,
     *,
     batch_size: int,
-    bos: int | Tensor,
+    bos: ArrayLike,
     eos: int,
-    max_length: int | Tensor,
+    max_length: ArrayLike,
     length_penalty: float = 1.0,
     forbid: Sequence[int] = (),
 ) -> list[Hypothesis]:
     """Take the most probable token at every step.
 
-    step: ((R,) last tokens, state) -> ((R, V) log probabilities, state). A row leaves as soon as
-        its sequence ends, so R shrinks from B on.
-    state: nest of tensors with B rows in dimension 0 (see `reorder`), or None.
+    step: ((R,) last tokens, int64, and state) -> ((R, V) log probabilities, state). A row leaves as
+        soon as its sequence ends, so R shrinks from B on.
+    state: nest of arrays with B rows in dimension 0 (see `reorder`), or None.
     bos: the first token to feed, one for all or (B,) one a row. eos: the token that ends a row.
     max_length: most steps, the end mark included, one number or (B,).
     forbid: tokens that are never produced (padding, unknown).
     Returns B hypotheses. Raises ShapeError, OptionError, and InputError if a row has no
     permitted token left.
 
-    >>> log_probs = torch.tensor([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]]).log()
+    >>> log_probs = np.log([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
     >>> chain = lambda tokens, state: (log_probs[tokens], state)
     >>> greedy(chain, None, batch_size=1, bos=1, eos=2, max_length=9)[0].tokens
     [0]
@@ -60,19 +64,18 @@ def greedy(
     )
 
 
-@torch.no_grad()
 def sample(
-    step: Step,
-    state: Any,
+    step: Step[S],
+    state: S,
     *,
     batch_size: int,
-    bos: int | Tensor,
+    bos: ArrayLike,
     eos: int,
-    max_length: int | Tensor,
+    max_length: ArrayLike,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
-    generator: torch.Generator | None = None,
+    generator: np.random.Generator | None = None,
     length_penalty: float = 1.0,
     forbid: Sequence[int] = (),
 ) -> list[Hypothesis]:
@@ -81,16 +84,16 @@ def sample(
     temperature: p is proportional to exp(log_prob / temperature); towards 0 it becomes greedy.
     top_k: only the k most probable tokens. top_p: only the fewest most probable tokens that
         together reach this share (after temperature and top_k); at least one remains.
-    generator: makes the draw repeatable. One stream of random numbers serves the whole batch, so
-        what a row draws does depend on the rows beside it.
+    generator: makes the draw repeatable; None: a new one. One stream of random numbers serves the
+        whole batch, so what a row draws does depend on the rows beside it.
     The other arguments and the result are those of `greedy`; `log_prob` is the model's own, before
     temperature and cuts.
     Source: Holtzman et al. 2020, The Curious Case of Neural Text Degeneration (top_p).
 
-    >>> fair = torch.tensor([0.5, 0.5, 0.0]).log()
-    >>> coin = lambda tokens, state: (fair.expand(len(tokens), 3), state)
+    >>> fair = np.array([np.log(0.5), np.log(0.5), -np.inf])
+    >>> coin = lambda tokens, state: (np.tile(fair, (len(tokens), 1)), state)
     >>> drawn = sample(coin, None, batch_size=1, bos=0, eos=2, max_length=8,
-    ...                generator=torch.Generator().manual_seed(0))
+    ...                generator=np.random.default_rng(0))
     >>> set(drawn[0].tokens) <= {0, 1}, drawn[0].finished
     (True, False)
     """
@@ -111,13 +114,13 @@ def sample(
 
 
 def follow(
-    step: Step,
-    state: Any,
+    step: Step[S],
+    state: S,
     *,
-    bos: int | Tensor,
+    bos: ArrayLike,
     eos: int | None,
     max_length: int,
-    pick: Callable[[Tensor], Tensor] | None = None,
+    pick: Pick | None = None,
     forbid: Sequence[int] = (),
 ) -> Iterator[int]:
     """One sequence token by token, each given as soon as it is known.
@@ -128,7 +131,7 @@ def follow(
     forbid: tokens that are never produced (padding, unknown).
     Raises ShapeError, OptionError and InputError when the first token is asked for.
 
-    >>> log_probs = torch.tensor([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]]).log()
+    >>> log_probs = np.log([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
     >>> chain = lambda tokens, state: (log_probs[tokens], state)
     >>> list(follow(chain, None, bos=2, eos=None, max_length=4))
     [1, 0, 2, 1]
@@ -139,45 +142,44 @@ def follow(
     )
     advance = Stepper(step, eos=end, forbid=forbid)
     for _ in range(max_length):
-        # Around each step, since a caller's own code runs between two of them.
-        with torch.no_grad():
-            log_probs, state = advance(token, state)
-            token = _permitted(log_probs, pick or _most_probable)
-        if int(token) == end:
+        log_probs, state = advance(token, state)
+        token = _permitted(log_probs, pick or _most_probable)
+        if token[0] == end:
             return
-        yield int(token)
+        yield int(token[0])
 
 
-def _most_probable(log_probs: Tensor) -> Tensor:
-    return log_probs.argmax(1)
+def _most_probable(log_probs: np.ndarray) -> np.ndarray:
+    """The first of equals."""
+    tokens: np.ndarray = log_probs.argmax(axis=1)
+    return tokens
 
 
 def _roll_out(
-    step: Stepper,
-    state: Any,
-    pick: Callable[[Tensor], Tensor],
+    step: Stepper[S],
+    state: S,
+    pick: Pick,
     *,
-    tokens: Tensor,
-    limit: Tensor,
+    tokens: np.ndarray,
+    limit: np.ndarray,
     eos: int,
     length_penalty: float,
 ) -> list[Hypothesis]:
     """Extend every row by what `pick` takes of (R, V) log probabilities, until it ends."""
-    batch_size, longest = len(tokens), int(limit.max())
-    written = tokens.new_full((batch_size, longest), eos)
-    lengths = limit.clone()  # tokens before the end mark; a row that never ends fills its limit
-    finished = torch.zeros_like(limit, dtype=torch.bool)
-    sums = torch.zeros(batch_size, dtype=torch.float64, device=tokens.device)
-    rows = torch.arange(batch_size, device=tokens.device)
-    for t in range(longest):
+    written = np.full((len(tokens), limit.max()), eos)
+    lengths = limit.copy()  # tokens before the end mark; a row that never ends fills its limit
+    finished = np.zeros(len(tokens), dtype=bool)
+    sums = np.zeros(len(tokens))
+    rows = np.arange(len(tokens))
+    for t in range(written.shape[1]):
         log_probs, state = step(tokens, state)
         tokens = _permitted(log_probs, pick)
-        sums[rows] += log_probs.gather(1, tokens[:, None])[:, 0]
+        sums[rows] += log_probs[np.arange(len(rows)), tokens]
         written[rows, t] = tokens
         ended = tokens == eos
         lengths[rows[ended]] = t
         finished[rows[ended]] = True
-        going = (~ended & (limit[rows] > t + 1)).nonzero()[:, 0]
+        going = np.flatnonzero(~ended & (limit[rows] > t + 1))
         if len(going) == 0:
             break
         if len(going) < len(rows):
@@ -190,8 +192,8 @@ def _roll_out(
     ]
 
 
-def _permitted(log_probs: Tensor, pick: Callable[[Tensor], Tensor]) -> Tensor:
-    if bool((log_probs.amax(1) == -torch.inf).any()):
+def _permitted(log_probs: np.ndarray, pick: Pick) -> np.ndarray:
+    if (log_probs.max(axis=1) == -np.inf).any():
         raise InputError(
             "step gave every permitted token probability 0 in some row. Permit more tokens "
             "(forbid), or check the model."

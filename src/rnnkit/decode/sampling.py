@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from rnnkit.decode.largest import largest
 from rnnkit.errors import OptionError
 
 __all__ = ["Sampler"]
@@ -16,11 +16,11 @@ class Sampler:
     temperature: p is proportional to exp(log_prob / temperature); towards 0 it becomes greedy.
     top_k: only the k most probable tokens. top_p: only the fewest most probable tokens that
         together reach this share (after temperature and top_k); at least one remains.
-    generator: makes the draw repeatable.
+    generator: makes the draw repeatable; each row takes one number of it. None: a new one.
     Raises OptionError at a value out of range.
     Source: Holtzman et al. 2020, The Curious Case of Neural Text Degeneration (top_p).
 
-    >>> Sampler(top_k=1)(torch.tensor([[0.3, 0.7], [0.6, 0.4]]).log()).tolist()
+    >>> Sampler(top_k=1)(np.log([[0.3, 0.7], [0.6, 0.4]])).tolist()
     [1, 0]
     """
 
@@ -30,38 +30,62 @@ class Sampler:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        generator: torch.Generator | None = None,
+        generator: np.random.Generator | None = None,
     ) -> None:
         _check(temperature, top_k, top_p)
+        if generator is not None and not isinstance(generator, np.random.Generator):
+            raise OptionError(
+                f"generator is a {type(generator).__name__} of {type(generator).__module__}, but "
+                f"one of numpy is expected: numpy.random.default_rng(seed)."
+            )
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
-        self.generator = generator
+        self.generator = generator or np.random.default_rng()
 
-    def __call__(self, log_probs: Tensor) -> Tensor:
+    def __call__(self, log_probs: np.ndarray) -> np.ndarray:
         """(R, V) log probabilities -> (R,) tokens."""
-        return torch.multinomial(self.weights(log_probs), 1, generator=self.generator)[:, 0]
+        sums = self.weights(log_probs).cumsum(axis=1, dtype=np.float64)
+        drawn = self.generator.random(len(sums)) * sums[:, -1]
+        # The first token whose sum is above: one of weight 0 adds nothing, and is never that.
+        tokens: np.ndarray = (sums > drawn[:, None]).argmax(axis=1)
+        return tokens
 
-    def weights(self, log_probs: Tensor) -> Tensor:
+    def weights(self, log_probs: np.ndarray) -> np.ndarray:
         """(R, V) -> (R, V) what is drawn from: 0 where a token is cut off.
 
-        >>> Sampler(top_p=0.5).weights(torch.tensor([[0.3, 0.7]]).log()).count_nonzero().item()
+        >>> int(np.count_nonzero(Sampler(top_p=0.5).weights(np.log([[0.3, 0.7]]))))
         1
         """
-        # The largest becomes 0 first, and the divisor stays above 0 in the tensor's own precision,
+        # The largest becomes 0 first, and the divisor stays above 0 in the array's own precision,
         # so that no temperature however small makes infinity or 0 / 0 of it.
-        divisor = max(self.temperature, torch.finfo(log_probs.dtype).tiny)
-        scaled = (log_probs - log_probs.amax(1, keepdim=True)) / divisor
+        divisor = max(self.temperature, float(np.finfo(log_probs.dtype).tiny))
+        scaled = log_probs - log_probs.max(axis=1, keepdims=True)
+        with np.errstate(over="ignore"):
+            scaled /= scaled.dtype.type(divisor)
         if self.top_k is not None and self.top_k < scaled.shape[1]:
-            kept = scaled.topk(self.top_k, dim=1)
-            scaled = torch.full_like(scaled, -torch.inf).scatter(1, kept.indices, kept.values)
-        weights = scaled.softmax(1)
+            scaled = _cut_to(scaled, largest(scaled, self.top_k))
+        weights: np.ndarray = np.exp(scaled)
+        weights /= weights.sum(axis=1, keepdims=True)
         return weights if self.top_p is None else _nucleus(weights, self.top_p)
 
 
-def _nucleus(weights: Tensor, top_p: float) -> Tensor:
-    ordered, order = weights.sort(dim=1, descending=True, stable=True)
-    before = ordered.cumsum(1) - ordered
-    kept = ordered.masked_fill(before >= top_p, 0.0)
-    return torch.zeros_like(weights).scatter(1, order, kept)
+def _cut_to(scaled: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Minus infinity everywhere but at the columns kept, (R, k)."""
+    cut = np.full_like(scaled, -np.inf)
+    np.put_along_axis(cut, kept, np.take_along_axis(scaled, kept, axis=1), axis=1)
+    return cut
+
+
+def _nucleus(weights: np.ndarray, top_p: float) -> np.ndarray:
+    """The fewest of the largest that reach the share; of equals the first."""
+    ordered = np.sort(weights, axis=1)[:, ::-1]
+    before = ordered.cumsum(axis=1, dtype=np.float64) - ordered
+    count = (before < top_p).sum(axis=1, keepdims=True)
+    least = np.take_along_axis(ordered, count - 1, axis=1)
+    above, equal = weights > least, weights == least
+    room = count - above.sum(axis=1, keepdims=True)
+    kept = above | (equal & (equal.cumsum(axis=1) <= room))
+    nucleus: np.ndarray = np.where(kept, weights, 0)
+    return nucleus
 
 
 def _check(temperature: float, top_k: int | None, top_p: float | None) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rnnkit import bptt
 from rnnkit.bptt import Policy, Window
 from rnnkit.errors import InputError
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import arrays_of, map_arrays
 
 __all__ = ["Loss", "Subject", "kept_gradients", "subject_of"]
 
@@ -68,7 +68,7 @@ def subject_of(
             raise InputError("batch is expected to be the pair (X, y), as the estimator's fit.")
         found: Subject = model.subject(*batch)
         return found
-    if not any(True for _ in tensors_of(batch)):
+    if not any(True for _ in arrays_of(batch)):
         raise InputError("batch holds no tensor, but the module's input was expected.")
     chosen = loss or last_output_squared(batch, batch_first)
 
@@ -78,21 +78,22 @@ def subject_of(
     def forward() -> Any:
         return bptt.call_module(model, batch, bptt.detach(state), batch_first=batch_first)
 
-    steps, streams = next(tensors_of(batch)).shape[:2][:: -1 if batch_first else 1]
+    steps, streams = next(arrays_of(batch)).shape[:2][:: -1 if batch_first else 1]
     return Subject(model, backward, forward, steps, num_streams=streams)
 
 
 def last_output_squared(x: Any, batch_first: bool) -> Loss:
     """|y_T|^2 / 2 of the last step, averaged over the streams: what to go back from by default."""
     dim = 1 if batch_first else 0
-    steps, streams = next(tensors_of(x)).shape[:2][:: -1 if batch_first else 1]
+    steps, streams = next(arrays_of(x)).shape[:2][:: -1 if batch_first else 1]
 
     def loss(output: Any, window: Window) -> Tensor | None:
         if window.end < steps:
             return None
-        last = map_tensors(lambda tensor: tensor.select(dim, -1), output)
-        total: Tensor = sum((t.square().sum() for t in tensors_of(last)), torch.zeros(()))
-        return total / (2 * streams)
+        last = map_arrays(lambda tensor: tensor.select(dim, -1), output)
+        total: Tensor = sum((t.square().sum() for t in arrays_of(last)), torch.zeros(()))
+        mean: Tensor = total / (2 * streams)
+        return mean
 
     return loss
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rnnkit.bptt import Policy, Window, batch_dim
 from rnnkit.cells import using_bptt
-from rnnkit.nest import tensors_of
+from rnnkit.nest import arrays_of
 
 __all__ = ["Walk", "Watched", "mean_by_lag", "watched"]
 
@@ -35,9 +35,9 @@ class Walk:
     def gate(self, step: int, state: Any) -> Any:
         """Note what comes back to the state after step - 1."""
         place = 0
-        for tensor in tensors_of(state):
+        for tensor in arrays_of(state):
             if tensor.requires_grad:
-                tensor.register_hook(partial(self._note_state, step - 1, place))  # type: ignore[no-untyped-call]
+                tensor.register_hook(partial(self._note_state, step - 1, place))
             place += len(tensor) if batch_dim(tensor) == 1 else 1
         return state
 

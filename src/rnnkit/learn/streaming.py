@@ -31,7 +31,7 @@ from rnnkit.learn.options import FitOptions
 from rnnkit.learn.running import Fit, optimizer_of
 from rnnkit.learn.state import FitState, State
 from rnnkit.learn.stepping import BatchLoss, train_step
-from rnnkit.nest import map_tensors
+from rnnkit.nest import map_arrays
 
 __all__ = ["StreamTrainer"]
 
@@ -53,7 +53,7 @@ class _Read(NamedTuple):
         return StreamBlock(x[steps], None if y is None else y[steps], starts[steps])
 
     def followed_by(self, more: StreamBlock) -> _Read:
-        joined = map_tensors(lambda one, other: torch.cat([one, other]), self.block, more)
+        joined = map_arrays(lambda one, other: torch.cat([one, other]), self.block, more)
         return _Read(self.begin, joined)
 
 
@@ -264,7 +264,7 @@ class StreamTrainer:
         read = self._place.read
         if read is None or step >= read.end:
             return None
-        return _Read(step, map_tensors(Tensor.clone, read.between(step, read.end)))
+        return _Read(step, map_arrays(Tensor.clone, read.between(step, read.end)))
 
     def _window_loss(self, module: nn.Module, window: Window) -> BatchLoss:
         known = dict(self._place.known)
@@ -296,7 +296,7 @@ class StreamTrainer:
         if len(outputs) == 1:
             return outputs[0], state
         dim = self._time_dim
-        return map_tensors(lambda *parts: torch.cat(parts, dim), outputs[0], *outputs[1:]), state
+        return map_arrays(lambda *parts: torch.cat(parts, dim), outputs[0], *outputs[1:]), state
 
     @property
     def _time_dim(self) -> int:
@@ -330,7 +330,7 @@ class StreamTrainer:
 
 
 def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:
-    return map_tensors(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
+    return map_arrays(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
 
 
 def _check_loss(loss: object) -> None:

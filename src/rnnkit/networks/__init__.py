@@ -9,6 +9,7 @@ from rnnkit.networks.embeddings import CharacterEmbedding, TokenEmbedding, WordE
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder, build_encoder
 from rnnkit.networks.images import Augment, ConvEncoder, FrameEmbedding, GivenEncoder
 from rnnkit.networks.language import LanguageNetwork
+from rnnkit.networks.memory import Memory
 from rnnkit.networks.models import (
     ClassifierNetwork,
     TaggerNetwork,
@@ -16,6 +17,7 @@ from rnnkit.networks.models import (
     count_parameters,
 )
 from rnnkit.networks.pooling import FixedWindow, Pooled
+from rnnkit.networks.searching import DecoderStep
 
 __all__ = [
     "AdditiveAttention",
@@ -27,11 +29,13 @@ __all__ = [
     "ConditionalRandomField",
     "ConvEncoder",
     "DecoderState",
+    "DecoderStep",
     "FixedWindow",
     "FrameEmbedding",
     "GivenEncoder",
     "LanguageNetwork",
     "LockedDropout",
+    "Memory",
     "MultiplicativeAttention",
     "Pooled",
     "RecurrentEncoder",

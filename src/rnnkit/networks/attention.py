@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnkit.errors import ShapeError, check_option
 from rnnkit.networks import layers
+from rnnkit.networks.memory import Memory
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "MultiplicativeAttention", "build_attention"]
 
@@ -28,22 +29,25 @@ class _Attention(nn.Module, ABC):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """query: (B, L, Q); keys: from `keys` -> (B, L, S)."""
 
-    def forward(
-        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """query: (B, L, Q), L of them a sentence; memory: (B, S, M); mask: (B, S) valid steps.
+    def memory_of(self, values: Tensor, mask: Tensor) -> Memory:
+        """values: (B, S, M) encoded sources; mask: (B, S) their valid steps."""
+        return Memory(values, self.keys(values), mask)
+
+    def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """query: (B, L, Q), L of them a sentence.
 
         Returns context (B, L, M) and weights (B, L, S), which are 0 where the mask is False.
         """
-        if query.shape[0] != memory.shape[0] or mask.shape != memory.shape[:2]:
+        values, keys, mask = memory
+        if query.shape[0] != values.shape[0] or mask.shape != values.shape[:2]:
             raise ShapeError(
-                f"query {tuple(query.shape)}, memory {tuple(memory.shape)} and mask "
+                f"query {tuple(query.shape)}, memory {tuple(values.shape)} and mask "
                 f"{tuple(mask.shape)} do not belong together: expected (B, L, Q), (B, S, M), "
                 f"(B, S)."
             )
         scores = torch.where(mask.unsqueeze(1), self.score(query, keys), float("-inf"))
         weights = torch.softmax(scores, dim=-1)
-        return torch.bmm(weights, memory), weights
+        return torch.bmm(weights, values), weights
 
 
 class AdditiveAttention(_Attention):

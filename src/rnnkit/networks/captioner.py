@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.images import Augment, ConvEncoder, GivenEncoder
+from rnnkit.networks.memory import Memory
 from rnnkit.packed import Packed
 
 __all__ = ["CaptionerNetwork"]
@@ -38,20 +37,20 @@ class CaptionerNetwork(nn.Module):
         self.dropout = LockedDropout(dropout)
 
     def features(self, images: Tensor | Packed) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-        """Memory (B, S, M) and mask (B, S) in the caller's order, and the grid (h, w) or (S,)."""
+        """Features (B, S, M) and mask (B, S) in the caller's order, and the grid (h, w) or (S,)."""
         if isinstance(images, Packed):
             layout = images.layout
-            memory = layout.pad(images.data).transpose(0, 1)[layout.inverse]
+            features = layout.pad(images.data).transpose(0, 1)[layout.inverse]
             mask = layout.mask[layout.inverse]
             grid: tuple[int, ...] = (layout.num_steps,)
         else:
             places = self._places(images)
             grid = tuple(places.shape[2:])
-            memory = places.flatten(2).transpose(1, 2)  # (B, M, h, w) -> (B, S, M)
-            mask = torch.ones(memory.shape[:2], dtype=torch.bool)
+            features = places.flatten(2).transpose(1, 2)  # (B, M, h, w) -> (B, S, M)
+            mask = torch.ones(features.shape[:2], dtype=torch.bool)
         if self.training and self.dropout.p:
-            memory = memory * self.dropout.mask(len(memory), memory[:, 0]).unsqueeze(1)
-        return memory, mask, grid
+            features = features * self.dropout.mask(len(features), features[:, 0]).unsqueeze(1)
+        return features, mask, grid
 
     def _places(self, images: Tensor) -> Tensor:
         if self.augment is not None:
@@ -59,49 +58,35 @@ class CaptionerNetwork(nn.Module):
         places: Tensor = images if self.encoder is None else self.encoder(images)
         return places
 
-    def encode(self, images: Tensor | Packed, *, rows: Tensor | None = None) -> DecoderState:
-        """The decoder's first state.
+    def encode(self, images: Tensor | Packed) -> tuple[Memory, DecoderState]:
+        """The images' memory and the decoder's first state, in the caller's order.
 
-        images: (B, C, S, S), or packed features. rows: (R,) the image of each of the state's rows,
-        of which several may share one; None is one row an image, in the caller's order.
+        images: (B, C, S, S), or packed features.
         """
-        memory, mask, _ = self.features(images)
-        return self._start(memory, mask, rows)
+        features, mask, _ = self.features(images)
+        return self._start(features, mask)
 
-    def _start(self, memory: Tensor, mask: Tensor, rows: Tensor | None) -> DecoderState:
-        state = self.decoder.start(self._summary(memory, mask), memory, mask)
-        # Only now, so that the attention's keys are computed once an image.
-        return state if rows is None else _rows(state, rows)
+    def _start(self, features: Tensor, mask: Tensor) -> tuple[Memory, DecoderState]:
+        return self.decoder.start(self._summary(features, mask), features, mask)
 
-    def _summary(self, memory: Tensor, mask: Tensor) -> Tensor:
+    def _summary(self, features: Tensor, mask: Tensor) -> Tensor:
         if self.summary == "places":
-            return memory.flatten(1)
-        return (memory * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+            return features.flatten(1)
+        return (features * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
     def forward(self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed) -> Tensor:
         """Teacher forcing: (N, V) logits after each of the packed `inputs`.
 
-        rows: (R,) the image of each caption, in the caller's order.
+        rows: (R,) the image of each caption, in the caller's order; several may share one.
         """
-        state = self.encode(images, rows=rows[inputs.layout.order])
-        logits: Tensor = self.decoder(inputs, state)
+        memory, state = self.encode(images)
+        logits: Tensor = self.decoder(inputs, memory, state.rows(rows))
         return logits
 
     def attended(
         self, images: Tensor | Packed, *, rows: Tensor, inputs: Packed
     ) -> tuple[Tensor, tuple[int, ...]]:
         """Where each of the steps of `forward` looks, (N, S), and the grid (h, w) or (S,)."""
-        memory, mask, grid = self.features(images)
-        state = self._start(memory, mask, rows[inputs.layout.order])
-        return self.decoder.align(inputs, state), grid
-
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
-        """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""
-        return self.decoder.step(tokens, state)
-
-
-def _rows(state: Any, rows: Tensor) -> Any:
-    if isinstance(state, Tensor):
-        return state.index_select(0, rows)
-    parts = [_rows(part, rows) for part in state]
-    return DecoderState(*parts) if isinstance(state, DecoderState) else tuple(parts)
+        features, mask, grid = self.features(images)
+        memory, state = self._start(features, mask)
+        return self.decoder.align(inputs, memory, state.rows(rows)), grid

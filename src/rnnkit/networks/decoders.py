@@ -13,10 +13,12 @@ from rnnkit import randomness
 from rnnkit.bptt import Checkpointed, Full, Policy, Run, in_segments, unroll
 from rnnkit.cells import GRUCell, LSTMCell, RNNCell
 from rnnkit.errors import check_option
+from rnnkit.nest import map_arrays
 from rnnkit.networks import layers
 from rnnkit.networks.attention import build_attention
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.encoders import windows
+from rnnkit.networks.memory import Memory, Seats
 from rnnkit.packed import Packed
 
 __all__ = ["AttentionDecoder", "DecoderState", "WindowCell"]
@@ -52,17 +54,25 @@ class WindowCell(nn.Module):
 
 
 class DecoderState(NamedTuple):
-    """Everything a decoder needs between steps: a tree of tensors with R rows each.
+    """What moves from step to step: a nest of tensors with R rows each.
 
     layers: the state tensors of each layer's cell. feed: (R, E) the last attentional vector.
-    memory: (R, S, M) encoded source; keys: as the attention wants it; mask: (R, S) valid steps.
+    sentence: (R,) int64, the row of the `Memory` that each looks at.
     """
 
     layers: tuple[tuple[Tensor, ...], ...]
     feed: Tensor
-    memory: Tensor
-    keys: Tensor
-    mask: Tensor
+    sentence: Tensor
+
+    def first(self, count: int) -> DecoderState:
+        """The first rows, without a copy."""
+        if count == len(self.sentence):
+            return self
+        return map_arrays(lambda tensor: tensor[:count], self)
+
+    def rows(self, index: Tensor) -> DecoderState:
+        """The rows at `index`, repeats allowed."""
+        return map_arrays(lambda tensor: tensor.index_select(0, index), self)
 
 
 class AttentionDecoder(nn.Module):
@@ -125,72 +135,81 @@ class AttentionDecoder(nn.Module):
             return WindowCell(input_size, self.hidden_size, steps=window)
         return STEP_CELLS[self.cell](input_size, self.hidden_size)
 
-    def start(self, summary: Tensor, memory: Tensor, mask: Tensor) -> DecoderState:
-        """summary: (B, summary_size) the source as one vector; memory: (B, S, M); mask: (B, S)."""
+    def start(self, summary: Tensor, values: Tensor, mask: Tensor) -> tuple[Memory, DecoderState]:
+        """The memory of B encoded sources, and the first state: a row a source.
+
+        summary: (B, summary_size) each source as one vector; values: (B, S, M) its encoded steps;
+        mask: (B, S) the valid ones.
+        """
         first = torch.tanh(self.bridge(summary)).chunk(len(self.cells), dim=-1)
-        return DecoderState(
+        state = DecoderState(
             layers=tuple(
                 self._first_state(cell, h) for cell, h in zip(self.cells, first, strict=True)
             ),
-            feed=summary.new_zeros(summary.shape[0], self.combine.out_features),
-            memory=memory,
-            keys=self.attention.keys(memory),
-            mask=mask,
+            feed=summary.new_zeros(len(summary), self.combine.out_features),
+            sentence=torch.arange(len(summary), device=summary.device),
         )
+        return self.attention.memory_of(values, mask), state
 
     def _first_state(self, cell: nn.Module, h: Tensor) -> tuple[Tensor, ...]:
         if isinstance(cell, WindowCell):
             return (h.new_zeros(h.shape[0], cell.state_size),)
         return (h, torch.zeros_like(h)) if self.cell == "lstm" else (h,)
 
-    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+    def step(
+        self, tokens: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState]:
         """tokens: (R,) the last ones -> (R, V) log-probabilities of the next, new state."""
-        state, _ = self._advance(self.embedding(tokens), state)
+        state, _ = self._advance(self.embedding(tokens), memory, state)
         return torch.log_softmax(self.output(state.feed), dim=-1), state
 
-    def forward(self, inputs: Packed, state: DecoderState) -> Tensor:
+    def forward(self, inputs: Packed, memory: Memory, state: DecoderState) -> Tensor:
         """Teacher forcing: logits (N, V) after each input token.
 
-        inputs: (N,) ids, the start token first in each; state: from `start`, its rows in the
-        sorted order of `inputs`. In training some tokens are the network's own, with
-        `scheduled_sampling`.
+        inputs: (N,) ids, the start token first in each; memory, state: from `start`, with a row of
+        the state for each sequence of `inputs` in the caller's order. In training some tokens are
+        the network's own, with `scheduled_sampling`.
         """
+        memory, state = _lined_up(inputs, memory, state)
         if self.training and self.scheduled_sampling > 0.0:
-            inputs = self._with_own_tokens(inputs, state)
+            inputs = self._with_own_tokens(inputs, memory, state)
         embedded = self.dropout(inputs.with_data(self.embedding(inputs.data)))
-        logits: Tensor = self.output(self.dropout(self._run(embedded, state)).data)
+        logits: Tensor = self.output(self.dropout(self._run(embedded, memory, state)).data)
         return logits
 
     @torch.no_grad()
-    def align(self, inputs: Packed, state: DecoderState) -> Tensor:
+    def align(self, inputs: Packed, memory: Memory, state: DecoderState) -> Tensor:
         """Where it looks, (N, S): the attention weights after each input token, as in `forward`.
 
         Rows sum to 1, and are 0 past the end of their source.
         """
+        memory, state = _lined_up(inputs, memory, state)
         rows = []
         for tokens in torch.split(inputs.data, inputs.layout.batch_sizes.tolist()):
-            state = _first_rows(state, len(tokens))
-            state, weights = self._advance(self.embedding(tokens), state)
+            running = len(tokens)
+            state, weights = self._advance(
+                self.embedding(tokens), memory.first(running), state.first(running)
+            )
             rows.append(weights)
         return torch.cat(rows)
 
     @torch.no_grad()
-    def _with_own_tokens(self, inputs: Packed, state: DecoderState) -> Packed:
+    def _with_own_tokens(self, inputs: Packed, memory: Memory, state: DecoderState) -> Packed:
         """Inputs of which a share, drawn token by token, is what the network itself would say."""
         embedded = inputs.with_data(self.embedding(inputs.data))
-        said = self.output(self._run(embedded, state).data).argmax(dim=-1)
+        said = self.output(self._run(embedded, memory, state).data).argmax(dim=-1)
         before, inside = inputs.layout.shifted(-1)
         chance = randomness.rand(len(inputs.data), device=inputs.data.device)
         drawn = chance < self.scheduled_sampling
         return inputs.with_data(torch.where(inside & drawn, said[before], inputs.data))
 
-    def _run(self, embedded: Packed, state: DecoderState) -> Packed:
-        """Attentional vectors (N, E)."""
+    def _run(self, embedded: Packed, memory: Memory, state: DecoderState) -> Packed:
+        """Attentional vectors (N, E), of a memory and a state that are lined up."""
         if self.input_feeding:
-            return self._run_feeding(embedded, state)
-        return self._run_at_once(embedded, state)
+            return self._run_feeding(embedded, memory, state)
+        return self._run_at_once(embedded, memory, state)
 
-    def _run_feeding(self, embedded: Packed, state: DecoderState) -> Packed:
+    def _run_feeding(self, embedded: Packed, memory: Memory, state: DecoderState) -> Packed:
         """Attentional vectors (N, E), step by step: each needs the one before."""
         steps = torch.split(embedded.data, embedded.layout.batch_sizes.tolist())
         sizes = [len(x) for x in steps]
@@ -199,7 +218,7 @@ class AttentionDecoder(nn.Module):
             now = state._replace(layers=before[0], feed=before[1])
             feeds = []
             for x in steps[begin:end]:
-                now, _ = self._advance(x, _first_rows(now, len(x)))
+                now, _ = self._advance(x, memory.first(len(x)), now.first(len(x)))
                 feeds.append(now.feed)
             return torch.cat(feeds), (now.layers, now.feed)
 
@@ -214,16 +233,18 @@ class AttentionDecoder(nn.Module):
         walk = unroll(self.bptt.windows(len(steps)), walker, carried, narrow=narrow)
         return embedded.with_data(torch.cat([one.output for _, part, _ in walk for one in part]))
 
-    def _run_at_once(self, embedded: Packed, state: DecoderState) -> Packed:
+    def _run_at_once(self, embedded: Packed, memory: Memory, state: DecoderState) -> Packed:
         """Attentional vectors (N, E) without input feeding: the recurrence, then all attention."""
         x, cells = embedded, list[Any](self.cells)
         for cell, before in zip(cells, state.layers, strict=True):
             x = cell.run(x, before)
         queries = x.layout.pad(x.data).transpose(0, 1)  # (T, B, H) -> (B, T, H)
-        context, _ = self.attention(queries, state.keys, state.memory, state.mask)
+        context, _ = self.attention(queries, memory)
         return x.with_data(self._combine(x.layout.unpad(context.transpose(0, 1)), x.data))
 
-    def _advance(self, embedded: Tensor, state: DecoderState) -> tuple[DecoderState, Tensor]:
+    def _advance(
+        self, embedded: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[DecoderState, Tensor]:
         """One step. embedded: (R, E) -> the new state, whose feed is the attentional vector, and
         the attention weights (R, S)."""
         x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
@@ -231,9 +252,10 @@ class AttentionDecoder(nn.Module):
         for cell, before in zip(self.cells, state.layers, strict=True):
             x, after = self._run_cell(cell, x, before)
             layers.append(after)
-        context, weights = self.attention(x.unsqueeze(1), state.keys, state.memory, state.mask)
-        feed = self._combine(context.squeeze(1), x)
-        return state._replace(layers=tuple(layers), feed=feed), weights.squeeze(1)
+        seats = Seats(state.sentence, len(memory.mask))
+        context, weights = map(seats.in_rows, self.attention(seats.seated(x), memory))
+        feed = self._combine(context, x)
+        return state._replace(layers=tuple(layers), feed=feed), weights
 
     def _combine(self, context: Tensor, hidden: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))
@@ -251,9 +273,12 @@ class AttentionDecoder(nn.Module):
         return h, (h,)
 
 
-def _first_rows(state: Any, rows: int) -> Any:
-    """The state of the sequences that are still running, which stand first."""
-    if isinstance(state, Tensor):
-        return state if state.shape[0] == rows else state[:rows]
-    parts = [_first_rows(part, rows) for part in state]
-    return DecoderState(*parts) if isinstance(state, DecoderState) else tuple(parts)
+def _lined_up(inputs: Packed, memory: Memory, state: DecoderState) -> tuple[Memory, DecoderState]:
+    """A memory and a state with a row for each sequence of `inputs`, in its sorted order.
+
+    The sequences that are still running are then the first rows of both. The memory is copied once
+    for all steps.
+    """
+    state = state.rows(inputs.layout.order)
+    own = torch.arange(len(state.sentence), device=state.sentence.device)
+    return memory.rows(state.sentence), state._replace(sentence=own)

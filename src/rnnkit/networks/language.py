@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
 from rnnkit.errors import OptionError
-from rnnkit.nest import map_tensors
+from rnnkit.nest import Nest, map_arrays
 from rnnkit.networks.embeddings import TokenEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
 from rnnkit.packed import Layout, Packed
 
 __all__ = ["LanguageNetwork", "rows_first"]
+
+State: TypeAlias = Nest[Tensor]
+"""Of the encoder, (..., B, F)."""
 
 
 class LanguageNetwork(nn.Module):
@@ -50,7 +54,7 @@ class LanguageNetwork(nn.Module):
             table.sparse = False
             self.output.weight = table.weight
 
-    def forward(self, x: Packed, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Packed, state: State = None) -> tuple[Tensor, State]:
         """x: (N, 1) ids -> logits (N, V) of the ids that follow, in packed order, and the state.
 
         state: what an earlier call returned, for the same sequences in sorted order; None: zeros.
@@ -59,19 +63,20 @@ class LanguageNetwork(nn.Module):
         logits: Tensor = self.output(self.projection(output.data))
         return logits, state
 
-    def read(self, x: Packed, state: Any = None) -> tuple[Packed, Any]:
+    def read(self, x: Packed, state: State = None) -> tuple[Packed, State]:
         """As a call, without saying anything: h_t (N, H), and the state."""
-        read: tuple[Packed, Any] = self.encoder.run(x.with_data(self.embedding(x.data)), state)
+        read: tuple[Packed, State] = self.encoder.run(x.with_data(self.embedding(x.data)), state)
         return read
 
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+    @torch.no_grad()
+    def step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """One step of a search: (R,) tokens -> (R, V) log-probabilities, new state.
 
         state: with the R rows in dimension 0, as `rows_first` makes it of another.
         """
-        x = Packed(tokens[:, None], Layout([1] * len(tokens)))
-        logits, state = self(x, rows_first(state))
-        return torch.log_softmax(logits, dim=-1), rows_first(state)
+        x = Packed(torch.from_numpy(tokens)[:, None], Layout([1] * len(tokens)))
+        logits, after = self(x, rows_first(state))
+        return torch.log_softmax(logits, dim=-1).numpy(), rows_first(after)
 
     @torch.no_grad()
     def log_probs(self, x: Packed, targets: Tensor, *, steps: int) -> Tensor:
@@ -79,7 +84,8 @@ class LanguageNetwork(nn.Module):
 
         steps: of a window, which bounds the memory; the result does not depend on it.
         """
-        layout, state, parts = x.layout, None, []
+        layout, parts = x.layout, []
+        state: State = None
         for begin in range(0, layout.num_steps, steps):
             end = min(begin + steps, layout.num_steps)
             rows = layout.rows(begin, end)
@@ -90,11 +96,11 @@ class LanguageNetwork(nn.Module):
         return torch.cat(parts)
 
 
-def rows_first(state: Any) -> Any:
-    """A state (..., B, F) with B in dimension 0, or such a one as it was."""
-    return map_tensors(lambda tensor: tensor.transpose(0, 1).contiguous(), state)
+def rows_first(state: State) -> State:
+    """A state (..., B, F) with B in dimension 0, or such a one as it was before."""
+    return map_arrays(lambda tensor: tensor.transpose(0, 1).contiguous(), state)
 
 
-def _first(state: Any, count: int) -> Any:
+def _first(state: State, count: int) -> State:
     """The state of the sequences that are still running, which stand first; (..., B, F)."""
-    return map_tensors(lambda tensor: tensor[..., :count, :], state)
+    return map_arrays(lambda tensor: tensor[..., :count, :], state)

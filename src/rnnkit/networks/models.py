@@ -13,6 +13,7 @@ from rnnkit.networks.decoders import AttentionDecoder, DecoderState
 from rnnkit.networks.embeddings import TokenEmbedding, WordEmbedding
 from rnnkit.networks.encoders import RecurrentEncoder, WindowEncoder
 from rnnkit.networks.images import FrameEmbedding
+from rnnkit.networks.memory import Memory
 from rnnkit.networks.pooling import FixedWindow, Pooled
 from rnnkit.packed import Packed
 
@@ -103,24 +104,17 @@ class TranslatorNetwork(nn.Module):
         self.embedding, self.encoder, self.decoder = embedding, encoder, decoder
 
     def encode(
-        self,
-        source: Packed,
-        characters: Packed | None = None,
-        spelling: Tensor | None = None,
-        *,
-        order: Tensor | None = None,
-    ) -> DecoderState:
-        """source: (N, C) ids -> the decoder's first state.
+        self, source: Packed, characters: Packed | None = None, spelling: Tensor | None = None
+    ) -> tuple[Memory, DecoderState]:
+        """source: (N, C) ids -> their memory and the decoder's first state, in the caller's order.
 
         characters, spelling: of its distinct words, for a WordEmbedding.
-        order: (B,) which of the caller's sequences each row shall be; None keeps their order.
         """
         output = self.encoder(_embed(self.embedding, source, characters, spelling))
         layout = source.layout
-        rows = layout.inverse if order is None else layout.inverse[order]
-        memory = layout.pad(output.data).transpose(0, 1)  # (S, B, M) -> (B, S, M)
-        summary = self.encoder.summary(output)
-        return self.decoder.start(summary[rows], memory[rows], layout.mask[rows])
+        values = layout.pad(output.data).transpose(0, 1)  # (S, B, M) -> (B, S, M)
+        summary, rows = self.encoder.summary(output), layout.inverse
+        return self.decoder.start(summary[rows], values[rows], layout.mask[rows])
 
     def forward(
         self,
@@ -131,8 +125,7 @@ class TranslatorNetwork(nn.Module):
         inputs: Packed,
     ) -> Tensor:
         """Teacher forcing: (N, V) logits after each of the packed target `inputs`."""
-        state = self.encode(source, characters, spelling, order=inputs.layout.order)
-        logits: Tensor = self.decoder(inputs, state)
+        logits: Tensor = self.decoder(inputs, *self.encode(source, characters, spelling))
         return logits
 
     def align(
@@ -144,12 +137,7 @@ class TranslatorNetwork(nn.Module):
         inputs: Packed,
     ) -> Tensor:
         """(N, S) attention weights after each of the packed target `inputs`."""
-        state = self.encode(source, characters, spelling, order=inputs.layout.order)
-        return self.decoder.align(inputs, state)
-
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, DecoderState]:
-        """One step of search: (R,) tokens -> (R, V) log-probabilities, new state."""
-        return self.decoder.step(tokens, state)
+        return self.decoder.align(inputs, *self.encode(source, characters, spelling))
 
 
 def _embed(

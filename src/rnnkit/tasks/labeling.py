@@ -109,7 +109,9 @@ class StepTagger(
         crf = self.module_.crf
         if crf is None:
             return emissions.data.argmax(dim=-1)
-        return viterbi(emissions, crf.transitions, crf.start, crf.end)
+        chain = (part.detach().numpy() for part in (crf.transitions, crf.start, crf.end))
+        sizes = np.asarray(emissions.layout.batch_sizes)
+        return torch.from_numpy(viterbi(emissions.data.numpy(), sizes, *chain))
 
     def _probabilities(self, emissions: Packed) -> Tensor:
         """(N, K) the probability of each label at each step."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
 from rnnkit.learn import State
-from rnnkit.nest import map_tensors, tensors_of
+from rnnkit.nest import map_arrays, arrays_of
 from rnnkit.packed import Packed
 from rnnkit.tasks.batches.source import Source
 
@@ -33,7 +33,7 @@ class Carry:
     def before(self, step: int, rows: int) -> Any:
         """The state of the sequences that are still running, which stand first."""
         state = self.states[step]
-        return None if state is None else map_tensors(lambda held: held[:, :rows], state)
+        return None if state is None else map_arrays(lambda held: held[:, :rows], state)
 
     @property
     def last(self) -> Any:
@@ -43,7 +43,7 @@ class Carry:
     @property
     def num_sequences(self) -> int | None:
         """How many sequences the states are of; None where all begin from zeros."""
-        return next((held.shape[1] for held in tensors_of(self.last)), None)
+        return next((held.shape[1] for held in arrays_of(self.last)), None)
 
     def keep(self, begin: int, end: int, state: Any) -> None:
         """What a window from one step to another ended with; no gradient goes back there."""
