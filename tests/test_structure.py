@@ -14,18 +14,20 @@ ALLOWED = {
     "nest": {"errors"},
     "packed": {"errors"},
     "archive": {"errors"},
+    "recurrence": {"errors"},
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
     "batch": FOUNDATION,
-    "kernels": FOUNDATION,
+    "kernels": FOUNDATION | {"recurrence"},
     "decode": FOUNDATION,
     "bptt": FOUNDATION,
-    "cells": FOUNDATION | {"kernels", "bptt"},
-    "networks": FOUNDATION | {"bptt", "cells"},
-    "learn": FOUNDATION | {"batch", "bptt"},
-    "diagnose": FOUNDATION | {"bptt", "cells"},
+    "cells": FOUNDATION | {"recurrence", "kernels", "bptt"},
+    "networks": FOUNDATION | {"recurrence", "bptt", "cells"},
+    "learn": FOUNDATION | {"batch", "bptt", "cells"},
+    "diagnose": FOUNDATION | {"recurrence", "bptt", "cells"},
     "tasks": FOUNDATION
     | {
+        "recurrence",
         "data",
         "vectorize",
         "batch",
@@ -38,7 +40,7 @@ ALLOWED = {
         "diagnose",
     },
     "ship": FOUNDATION | {"diagnose", "tasks"},
-    "cli": FOUNDATION | {"tasks", "ship", "data", "diagnose", "kernels", "learn"},
+    "cli": FOUNDATION | {"recurrence", "tasks", "ship", "data", "diagnose", "kernels", "learn"},
 }
 
 

@@ -9,23 +9,13 @@ import numpy as np
 
 from rnnkit.cli.datasets import Dataset, check_known
 from rnnkit.cli.output import print_json, print_line, print_table, say
-from rnnkit.cli.parameters import CELLS as KNOWN
 from rnnkit.cli.specs import SPECS
 from rnnkit.cli.training import estimator_of, labels_in
 from rnnkit.errors import DataError, check_option
+from rnnkit.recurrence import cell_choices, describe
 from rnnkit.tasks import SequenceEstimator
 
-__all__ = ["CELLS", "compare"]
-
-CELLS = ["none", "rnn", "gru", "lstm"]
-
-NAMES = {
-    "none": "none (feed-forward)",
-    "rnn": "rnn (simple)",
-    "rnn-relu": "rnn-relu",
-    "gru": "gru",
-    "lstm": "lstm",
-}
+__all__ = ["compare"]
 
 # The share of the file that is kept for testing, where no other file is given.
 TEST_SHARE = 0.2
@@ -44,7 +34,7 @@ def compare(
     """Train a model with each cell, and print what each reaches on examples it has not seen."""
     spec = SPECS[task]
     for cell in cells:
-        check_option("--cell", cell, KNOWN)
+        check_option("--cell", cell, cell_choices())
     train, held_out = dataset, test
     if held_out is None:
         train, held_out = _split(dataset, parameters.get("random_state"))
@@ -55,7 +45,7 @@ def compare(
     rows = []
     for cell in cells:
         if not quiet:
-            say(f"cell: {NAMES[cell]}")
+            say(f"cell: {describe(cell)}")
         model = estimator_of(task)(
             **{"random_state": 0, "verbose": int(not quiet), **parameters, "cell": cell}
         )
@@ -67,7 +57,7 @@ def compare(
         ["cell", spec.score, "parameters", "seconds", "epochs"],
         [
             [
-                NAMES[row["cell"]],
+                describe(row["cell"]),
                 f"{row['score']:.4f}",
                 f"{row['parameters']:,}",
                 f"{row['seconds']:,.1f}",

@@ -9,10 +9,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from rnnkit.errors import OptionError, check_option
+from rnnkit.recurrence import NO_CELL, by_name, cell_choices, cell_names
 
-__all__ = ["CELLS", "estimator_parameters"]
+__all__ = ["cells_to_compare", "estimator_parameters"]
 
-CELLS = ("lstm", "gru", "rnn", "rnn-relu", "none")
+
+def cells_to_compare() -> list[str]:
+    """Those that `compare` takes unless it is told: all but variants of another, and none.
+
+    >>> cells_to_compare()
+    ['none', 'rnn', 'gru', 'lstm']
+    """
+    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
 
 
 def estimator_parameters(
@@ -29,7 +37,7 @@ def estimator_parameters(
     """
     given = {name: value for name, value in options.items() if value is not None}
     if "cell" in given:
-        check_option("--cell", given["cell"], CELLS)
+        check_option("--cell", given["cell"], cell_choices())
     known = _known(estimator)
     for setting in settings:
         name, separator, text = setting.partition("=")

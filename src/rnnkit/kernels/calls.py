@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnkit.errors import ShapeError
+from rnnkit.errors import OptionError, ShapeError
 from rnnkit.kernels import library, memory
-from rnnkit.kernels.interface import GATES, Padded
+from rnnkit.kernels.interface import Padded
+from rnnkit.recurrence import CellSpec, by_mode
 
 __all__ = ["TENSORS", "backward", "forward", "grad_shapes", "result_shapes"]
 
@@ -33,12 +34,12 @@ _NO_GRADS = (0,) * 15
 
 def forward(*arguments: Any) -> Results:
     """y, h_n, c_n and kept."""
-    inputs, (sequences, mode, reverse, checkpoint, *_) = arguments[:TENSORS], arguments[TENSORS:]
+    inputs, (sequences, mode, *options) = arguments[:TENSORS], arguments[TENSORS:]
+    spec, (reverse, checkpoint, _, _) = by_mode(mode), options
     x, batch_sizes = inputs[0], inputs[-1]
-    words, _copies = _checked(inputs, sequences, mode, reverse, checkpoint)
-    results = tuple(
-        None if shape is None else memory.borrow(shape, x) for shape in result_shapes(*arguments)
-    )
+    words, _copies = _checked(spec, inputs, sequences, reverse, checkpoint)
+    shapes = _result_shapes(spec, inputs, sequences, *options[1:])
+    results = tuple(None if shape is None else memory.borrow(shape, x) for shape in shapes)
     y, *states_and_kept = results
     status = library.required().rnnkit_forward(
         library.CALL.pack(
@@ -54,9 +55,9 @@ def backward(*arguments: Any) -> Results:
     """The gradients of x, h_0, c_0 and the five weights."""
     grads, inputs, rest = arguments[:3], arguments[3 : 3 + TENSORS], arguments[3 + TENSORS :]
     y, kept, sequences, mode, reverse, checkpoint, *_ = rest
-    x, batch_sizes = inputs[0], inputs[-1]
-    words, _copies = _checked(inputs, sequences, mode, reverse, checkpoint)
-    _check_results(inputs, sequences, mode, checkpoint, (*grads, y, kept))
+    spec, x, batch_sizes = by_mode(mode), inputs[0], inputs[-1]
+    words, _copies = _checked(spec, inputs, sequences, reverse, checkpoint)
+    _check_results(spec, inputs, sequences, checkpoint, (*grads, y, kept))
     # Copies that live until the call is over.
     grad_y, y = (None if t is None else _with_rows(t) for t in (grads[0], y))
     grad_h_n, grad_c_n, kept = (None if t is None else t.contiguous() for t in (*grads[1:], kept))
@@ -99,29 +100,32 @@ def _with_rows(data: Tensor) -> Tensor:
 
 # -- shapes, for memory and for tracing ---------------------------------------------------------
 
-# Columns of H that backward needs of each row: `rnnkit_reserve_width`.
-_RESERVED = {"RNN_TANH": 0, "RNN_RELU": 0, "GRU": 4, "LSTM": 5}
-
 
 def result_shapes(*arguments: Any) -> tuple[Shape | None, ...]:
     """Of y, h_n, c_n and kept."""
-    x, _, _, weight_ih, weight_hh, _, _, _, _, batch_sizes = arguments[:TENSORS]
-    sequences, mode, _, checkpoint, need_output, keep = arguments[TENSORS:]
+    sequences, mode, _, *options = arguments[TENSORS:]
+    return _result_shapes(by_mode(mode), arguments[:TENSORS], sequences, *options)
+
+
+def _result_shapes(
+    spec: CellSpec, inputs: Inputs, sequences: int, checkpoint: int, need_output: bool, keep: bool
+) -> tuple[Shape | None, ...]:
+    x, _, _, weight_ih, weight_hh, _, _, _, _, batch_sizes = inputs
     form, output_size = x.shape[:-1], weight_hh.shape[1]
-    hidden_size = weight_ih.shape[0] // GATES[mode]
+    hidden_size = weight_ih.shape[0] // spec.num_blocks
     kept: Shape | None = None
     if keep and checkpoint:
         # A segment is never shorter than was wished, so there are at most so many.
         steps = form[0] if batch_sizes is None else batch_sizes.shape[0]
-        states = output_size + (hidden_size if mode == "LSTM" else 0)
+        states = sum(spec.state_sizes(hidden_size, output_size))
         kept = (-(-steps // checkpoint), sequences, states)
-    elif keep and _RESERVED[mode]:
+    elif keep and spec.kept:
         rows = form[0] * form[1] if batch_sizes is None else form[0]
-        kept = (rows, _RESERVED[mode] * hidden_size)
+        kept = (rows, len(spec.kept) * hidden_size)
     return (
         (*form, output_size) if need_output else None,
         (1, sequences, output_size),
-        (1, sequences, hidden_size) if mode == "LSTM" else None,
+        (1, sequences, hidden_size) if spec.has_memory else None,
         kept,
     )
 
@@ -134,7 +138,7 @@ def grad_shapes(*arguments: Any) -> tuple[Shape | None, ...]:
     return (
         x.shape if need_x else None,
         (sequences, weights[1].shape[1]) if need_h_0 else None,
-        (sequences, weights[0].shape[0] // GATES[mode]) if need_c_0 else None,
+        (sequences, weights[0].shape[0] // by_mode(mode).num_blocks) if need_c_0 else None,
         *(None if w is None or not need_weights else w.shape for w in weights),
     )
 
@@ -143,14 +147,16 @@ def grad_shapes(*arguments: Any) -> tuple[Shape | None, ...]:
 
 
 def _checked(
-    inputs: Inputs, sequences: int, mode: str, reverse: bool, checkpoint: int
+    spec: CellSpec, inputs: Inputs, sequences: int, reverse: bool, checkpoint: int
 ) -> tuple[tuple[int, ...], list[Tensor]]:
     """The words of `rnnkit_call` that say what is given, and the tensors that they point into.
 
     Refuses what C would read past the end of, or misread.
     """
     x, h_0, c_0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, lengths, batch_sizes = inputs
-    dtype, gates = x.dtype, GATES[mode]
+    dtype, gates = x.dtype, spec.num_blocks
+    if spec.native is None:
+        raise OptionError(f"the cell {spec.name!r} has no native kernel, only {spec.kernels}.")
     if dtype not in library.DTYPES:
         raise ShapeError(
             f"input is {dtype}, but the native kernel takes torch.float32 and torch.float64. "
@@ -170,8 +176,8 @@ def _checked(
         )
     if (bias_ih is None) is not (bias_hh is None):
         raise ShapeError("one of bias_ih and bias_hh is missing. Pass both, or neither.")
-    if mode != "LSTM" and not (c_0 is None and weight_hr is None):
-        raise ShapeError(f"c_0 and weight_hr belong to an LSTM, but mode is {mode!r}.")
+    if (c_0 is not None and not spec.has_memory) or (weight_hr is not None and not spec.projection):
+        raise ShapeError(f"c_0 and weight_hr belong to an LSTM, but mode is {spec.mode!r}.")
     steps = x.shape[0]
     packed = batch_sizes is not None
     _check("input", x, (steps, input_size) if packed else (steps, sequences, input_size), dtype)
@@ -196,7 +202,7 @@ def _checked(
         pointer("c_0", c_0, (sequences, hidden_size), dtype),
     )
     words = (
-        library.MODES[mode],
+        spec.native,
         library.DTYPES[dtype],
         input_size,
         hidden_size,
@@ -240,14 +246,14 @@ def _check_batch_sizes(batch_sizes: Tensor, rows: int, sequences: int) -> None:
 
 
 def _check_results(
+    spec: CellSpec,
     inputs: Inputs,
     sequences: int,
-    mode: str,
     checkpoint: int,
     given: tuple[Tensor | None, ...],
 ) -> None:
     """The same for backward: what forward gave, and the gradients of it."""
-    y, h_n, c_n, kept = result_shapes(*inputs, sequences, mode, False, checkpoint, True, True)
+    y, h_n, c_n, kept = _result_shapes(spec, inputs, sequences, checkpoint, True, True)
     names = ("grad_y", "grad_h_n", "grad_c_n", "y", "kept")
     for name, tensor, shape in zip(names, given, (y, h_n, c_n, y, kept), strict=True):
         if tensor is not None:
