@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,12 @@ def test_a_name_or_mode_that_is_taken_is_refused(name: str, mode: str) -> None:
     with pytest.raises(OptionError, match="one of the two is taken"):
         recurrence.register(taken)
     assert cell_names() == ("rnn", "rnn-relu", "gru", "lstm")
+
+
+@pytest.mark.parametrize("wrong", [{"states": ("c", "h")}, {"remembers": "f"}, {"signed": ("g",)}])
+def test_a_spec_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"CellSpec 'odd': states=.* among"):
+        CellSpec("odd", "ODD", "odd", recurrence.TANH.step, **wrong)
 
 
 def test_weights_and_states_have_the_sizes_of_the_equations() -> None:

@@ -24,7 +24,20 @@ __all__ = ["TENSORS", "backward", "forward", "grad_shapes", "result_shapes"]
 TENSORS = 10
 """Of the inputs, so many come first and are tensors: x, the states, the weights, the lengths."""
 
-Inputs = tuple[Any, ...]
+# In the order of the operators' schemas. What may be missing: h_0 and c_0; the biases, weight_hr,
+# lengths and batch_sizes.
+Inputs = tuple[
+    Tensor,  # x
+    Tensor | None,
+    Tensor | None,
+    Tensor,  # weight_ih
+    Tensor,  # weight_hh
+    Tensor | None,
+    Tensor | None,
+    Tensor | None,
+    Tensor | None,
+    Tensor | None,
+]
 Results = tuple[Tensor | None, ...]
 Shape = tuple[int, ...]
 
@@ -153,39 +166,14 @@ def _checked(
 
     Refuses what C would read past the end of, or misread.
     """
+    number, dtype = _check_cell(spec, inputs)
     x, h_0, c_0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, lengths, batch_sizes = inputs
-    dtype, gates = x.dtype, spec.num_blocks
-    if spec.native is None:
-        raise OptionError(f"the cell {spec.name!r} has no native kernel, only {spec.kernels}.")
-    if dtype not in library.DTYPES:
-        raise ShapeError(
-            f"input is {dtype}, but the native kernel takes torch.float32 and torch.float64. "
-            f"Convert it, or use kernels.use_kernel('torch')."
-        )
-    if weight_ih.dim() != 2 or weight_hh.dim() != 2:
-        raise ShapeError(
-            f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
-            f"{tuple(weight_hh.shape)}, but matrices were expected."
-        )
     (rows, input_size), output_size = weight_ih.shape, weight_hh.shape[1]
-    hidden_size = rows // gates
-    if rows % gates or (weight_hr is None and output_size != hidden_size):
-        raise ShapeError(
-            f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
-            f"{tuple(weight_hh.shape)}, but ({gates} * H, I) and ({gates} * H, H) were expected."
-        )
-    if (bias_ih is None) is not (bias_hh is None):
-        raise ShapeError("one of bias_ih and bias_hh is missing. Pass both, or neither.")
-    if (c_0 is not None and not spec.has_memory) or (weight_hr is not None and not spec.projection):
-        raise ShapeError(f"c_0 and weight_hr belong to an LSTM, but mode is {spec.mode!r}.")
-    steps = x.shape[0]
-    packed = batch_sizes is not None
-    _check("input", x, (steps, input_size) if packed else (steps, sequences, input_size), dtype)
-    if steps == 0 or sequences == 0:
-        raise ShapeError(
-            f"input has shape {tuple(x.shape)}, but at least one step and sequence is needed."
-        )
-    alive: list[Tensor] = []
+    hidden_size = rows // spec.num_blocks
+    steps = x.shape[0] if batch_sizes is None else len(batch_sizes)
+    _check_rows(x, sequences, input_size, batch_sizes)
+    x = _with_rows(x)
+    alive = [x]
 
     def pointer(name: str, tensor: Tensor | None, shape: Shape, dtype: torch.dtype) -> int:
         if tensor is None:
@@ -195,14 +183,12 @@ def _checked(
         alive.append(tensor)
         return tensor.data_ptr()
 
-    x = _with_rows(x)
-    alive.append(x)
     states = (
         pointer("h_0", h_0, (sequences, output_size), dtype),
         pointer("c_0", c_0, (sequences, hidden_size), dtype),
     )
     words = (
-        spec.native,
+        number,
         library.DTYPES[dtype],
         input_size,
         hidden_size,
@@ -212,19 +198,59 @@ def _checked(
         pointer("bias_ih", bias_ih, (rows,), dtype),
         pointer("bias_hh", bias_hh, (rows,), dtype),
         pointer("weight_hr", weight_hr, (output_size, hidden_size), dtype),
-        len(batch_sizes) if packed else steps,
+        steps,
         sequences,
         reverse,
         torch.get_num_threads(),
         checkpoint,
         pointer("lengths", lengths, (sequences,), torch.int64),
-        pointer("batch_sizes", batch_sizes, (len(batch_sizes),), torch.int64) if packed else 0,
+        pointer("batch_sizes", batch_sizes, (steps,), torch.int64),
         *_rows(x, batch_sizes),
         *states,
     )
-    if packed:
-        _check_batch_sizes(batch_sizes, steps, sequences)
+    if batch_sizes is not None:
+        _check_batch_sizes(batch_sizes, x.shape[0], sequences)
     return words, alive
+
+
+def _check_cell(spec: CellSpec, inputs: Inputs) -> tuple[int, torch.dtype]:
+    """Refuse weights and states that the cell does not have; its number in C, and the dtype."""
+    x, _, c_0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, _, _ = inputs
+    if spec.native is None:
+        raise OptionError(f"the cell {spec.name!r} has no native kernel, only {spec.kernels}.")
+    if x.dtype not in library.DTYPES:
+        raise ShapeError(
+            f"input is {x.dtype}, but the native kernel takes torch.float32 and torch.float64. "
+            f"Convert it, or use kernels.use_kernel('torch')."
+        )
+    if weight_ih.dim() != 2 or weight_hh.dim() != 2:
+        raise ShapeError(
+            f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
+            f"{tuple(weight_hh.shape)}, but matrices were expected."
+        )
+    rows, gates = len(weight_ih), spec.num_blocks
+    if rows % gates or (weight_hr is None and weight_hh.shape[1] != rows // gates):
+        raise ShapeError(
+            f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
+            f"{tuple(weight_hh.shape)}, but ({gates} * H, I) and ({gates} * H, H) were expected."
+        )
+    if (bias_ih is None) is not (bias_hh is None):
+        raise ShapeError("one of bias_ih and bias_hh is missing. Pass both, or neither.")
+    if c_0 is not None and not spec.has_memory:
+        raise ShapeError(f"c_0 is given, but the cell of mode {spec.mode!r} has the state h alone.")
+    if weight_hr is not None and not spec.projection:
+        raise ShapeError(f"weight_hr is given, but a cell of mode {spec.mode!r} projects nothing.")
+    return spec.native, x.dtype
+
+
+def _check_rows(x: Tensor, sequences: int, input_size: int, batch_sizes: Tensor | None) -> None:
+    steps = x.shape[0]
+    shape = (steps, sequences, input_size) if batch_sizes is None else (steps, input_size)
+    _check("input", x, shape, x.dtype)
+    if steps == 0 or sequences == 0:
+        raise ShapeError(
+            f"input has shape {tuple(x.shape)}, but at least one step and sequence is needed."
+        )
 
 
 def _check(name: str, tensor: Tensor, shape: Shape, dtype: torch.dtype) -> None:
@@ -269,7 +295,7 @@ def _refusal(status: int, inputs: Inputs) -> Exception:
         return MemoryError(f"no memory for an input of shape {tuple(x.shape)}.")
     if status == library.BAD_LENGTH:
         Padded(lengths).layout(*x.shape[:2])  # knows how to say it
-    if status == library.BAD_BATCH_SIZES:
+    if status == library.BAD_BATCH_SIZES and batch_sizes is not None:
         where = library.required().rnnkit_refused()
         return ShapeError(
             f"batch_sizes[{where}] is {int(batch_sizes[where])}, but sizes of at least 1 "

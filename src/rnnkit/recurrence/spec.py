@@ -61,7 +61,7 @@ class CellSpec:
 
     name: what the estimators' `cell` calls it. mode: what the kernels call it; torch's name where
     torch has the cell. description: for people, in tables.
-    step: the equation. states: what goes from step to step; the first is the output.
+    step: the equation. states: what goes from step to step: h first, the output, then a memory, c.
     blocks: what each block of H rows of the weights makes, in their order. A block that makes no
     state makes a gate.
     recurrent_product: whether h meets a matrix, W_hh. projection: whether h may be projected to
@@ -79,6 +79,7 @@ class CellSpec:
     variant: a lesser form of another cell, which `rnnkit compare` leaves out unless asked.
 
     A spec is copied and pickled as its mode, so that there is one of each.
+    Raises OptionError if h does not come first, or what should name a gate names none.
     """
 
     name: str
@@ -98,6 +99,15 @@ class CellSpec:
     kept: tuple[str, ...] = ()
     torch_kernel: str | None = None
     variant: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = {self.remembers, self.writes, *self.signed} - {None, *self.gates}
+        if unknown or self.states[0] != "h":
+            raise OptionError(
+                f"CellSpec {self.name!r}: states={self.states}, but h is expected first; and "
+                f"remembers={self.remembers!r}, writes={self.writes!r} and signed={self.signed} "
+                f"should name gates among {self.gates}."
+            )
 
     @cached_property
     def num_blocks(self) -> int:
