@@ -30,7 +30,7 @@ class Backward {
     for (T *&buffer : dgates_) buffer = carver.take<T>(rows * C::slots * s_.H);
     zeros_ = carver.take<T>(s_.H > s_.P ? s_.H : s_.P);
     dh_ = carver.take<T>(s_.B * s_.P);
-    dc_ = C::lstm ? carver.take<T>(s_.B * s_.H) : nullptr;
+    dc_ = C::memory ? carver.take<T>(s_.B * s_.H) : nullptr;
     dgates_rows_ = carver.take<const T *>(rows);
     x_rows_ = carver.take<const T *>(rows);
     h_rows_ = carver.take<const T *>(rows);
@@ -87,7 +87,7 @@ class Backward {
     const States<T> grad_c = States<T>::of(call_.grad_c_n, s_.H, layout_, zeros_);
     for (int64_t r = w.id; r < s_.B; r += w.count) {
       copy(dh_ + r * s_.P, grad_h.at(r), s_.P);
-      if (C::lstm) copy(dc_ + r * s_.H, grad_c.at(r), s_.H);
+      if (C::memory) copy(dc_ + r * s_.H, grad_c.at(r), s_.H);
     }
     w.wait();
   }
@@ -119,7 +119,7 @@ class Backward {
     const int64_t count = layout_.count(layout_.step(0));
     first_states(w, 0, count, 0, private_[w.id].next);
     T *grad_c = static_cast<T *>(call_.grad_c_0);
-    if (C::lstm && grad_c != nullptr)
+    if (C::memory && grad_c != nullptr)
       for (int64_t r = w.id; r < s_.B; r += w.count)
         copy(grad_c + layout_.order[r] * s_.H, dc_ + r * s_.H, s_.H);
   }
@@ -164,7 +164,7 @@ class Backward {
   }
   const T *c_before(const Span &span, int64_t s, int64_t r) const {
     return s > span.start && r < layout_.continuing(s)
-               ? span.kept.at(layout_, layout_.step(s - 1), r) + 4 * s_.H
+               ? span.kept.at(layout_, layout_.step(s - 1), r) + C::slots * s_.H
                : span.c.at(r);
   }
 
@@ -189,10 +189,10 @@ class Backward {
       row.dgates = span.dgates.at(layout_, t, r);
       p.carried[n] = row.dh = dh_ + r * s_.P;
       row.kept = C::reserve > 0 ? span.kept.at(layout_, t, r) : nullptr;
-      row.h = C::rnn ? span.y.at(layout_, t, r) : nullptr;
-      row.h_before = C::gru ? h_before(span, s, r) : nullptr;
-      row.c_before = C::lstm ? c_before(span, s, r) : nullptr;
-      row.dc = C::lstm ? dc_ + r * s_.H : nullptr;
+      row.h = C::reserve == 0 ? span.y.at(layout_, t, r) : nullptr;
+      row.h_before = C::carries ? h_before(span, s, r) : nullptr;
+      row.c_before = C::memory ? c_before(span, s, r) : nullptr;
+      row.dc = C::memory ? dc_ + r * s_.H : nullptr;
       row.hidden = s_.projected ? span.unprojected.at(layout_, t, r) : nullptr;
       p.outputs[n] = s_.projected ? span.dh_projected.at(layout_, t, r) : nullptr;
     }
@@ -208,9 +208,9 @@ class Backward {
     Private &p = private_[w.id];
     const BackwardRow<T> *rows = p.rows + first;
     T *const *outputs = p.outputs + first;
-    // An LSTM's or RNN's h is reached through the product alone; at the end of a sequence, by the
-    // last state's gradient.
-    const T *const *carried = C::gru || K == 0 ? p.carried + first : nullptr;
+    // If h is reached through the product alone, then at the end of a sequence by the last state's
+    // gradient.
+    const T *const *carried = C::carries || K == 0 ? p.carried + first : nullptr;
     const Panels panels = out_panels(w);
     for (int64_t i = 0; i < panels.count; ++i) {
       const int64_t u = panels.first(i) * lanes, vectors = panels.size(i);
@@ -226,10 +226,10 @@ class Backward {
   }
   RNNKIT_INLINE void through_cell(const BackwardRow<T> &row, T *output, typename S::V dh, int64_t u) {
     if (row.grad_y != nullptr) dh = S::add(dh, load_at(row.grad_y, u, s_.P));
-    if (C::lstm && s_.projected)
+    if (C::projects && s_.projected)
       store_at(output, dh, u, s_.P);
     else
-      BackwardCell<T, Mode>::run(row, dh, u, s_.H);
+      C::backward(row, dh, u, s_.H);
   }
 
   void through_projection(const Worker &w, int64_t n) {
@@ -242,8 +242,7 @@ class Backward {
                        [&](const T *sums, int64_t row, int R) {
                          for (int r = 0; r < R; ++r)
                            for (int64_t j = 0; j < vectors; ++j, sums += lanes)
-                             BackwardCell<T, Mode>::run(p.rows[row + r], S::load(sums),
-                                                        u + j * lanes, s_.H);
+                             C::backward(p.rows[row + r], S::load(sums), u + j * lanes, s_.H);
                        });
     }
   }
@@ -261,7 +260,7 @@ class Backward {
       p.outputs[n++] = grad_h + layout_.order[r] * s_.P;
     }
     plain_product<T>(out_panels(w), p.products, n, wide_h_, C::gates * s_.H,
-                     C::gru ? p.carried : nullptr, 1, p.outputs, s_.P, p.buffer);
+                     C::carries ? p.carried : nullptr, 1, p.outputs, s_.P, p.buffer);
   }
 
   // Pointers to all rows of a block, in packed order; each worker lists some of its steps.
@@ -358,7 +357,7 @@ int backward(const Call &call) {
 
   const bool again = call.checkpoint > 0;  // the gates are computed again, segment by segment
   const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);
-  const int64_t border = s.B * (s.P + (C::lstm ? s.H : 0));
+  const int64_t border = s.B * (s.P + (C::memory ? s.H : 0));
   T *const kept = static_cast<T *>(call.kept);
   Backward<T, Mode> net(call);
   Forward<T, Mode> forward_net(layout, s, call.layer.weights);
@@ -369,7 +368,7 @@ int backward(const Call &call) {
       forward_net.carve(carver, split.threads, segment, true);
       own_y = carver.take<T>(segment * s.B * s.P);
       own_kept = carver.take<T>(segment * s.B * C::reserve * s.H);
-      own_c = C::lstm ? carver.take<T>(s.B * s.H) : nullptr;
+      own_c = C::memory ? carver.take<T>(s.B * s.H) : nullptr;
     }
     return carver.used();
   };
@@ -395,7 +394,7 @@ int backward(const Call &call) {
       const Rows<T> y = Rows<T>::own(own_y, s.P, base);
       const Rows<T> gates = Rows<T>::own(own_kept, C::reserve * s.H, base);
       w.wait();  // the rows of the segment after this one are no longer needed
-      if (C::lstm)
+      if (C::memory)
         for (int64_t r = w.id; r < s.B; r += w.count)
           copy(own_c + layout.order[r] * s.H, c.at(r), s.H);
       w.wait();

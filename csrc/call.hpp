@@ -57,9 +57,10 @@ struct Linear {
   void *(*scratch)(size_t bytes);
 };
 
-// The functions of one instruction set; each returns a code of rnnkit_status.
+// The functions of one instruction set; those of calls return a code of rnnkit_status.
 struct Engine {
   const char *name;
+  rnnkit_cell (*describe)(int64_t mode);
   int (*forward)(const Call &);
   int (*backward)(const Call &);
   int (*linear)(const Linear &);

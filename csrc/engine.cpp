@@ -12,18 +12,16 @@ using rnnkit::Linear;
 
 // Calls f with the type and the cell of a layer as constants.
 template <class F>
-auto with_mode(int64_t mode, F f) {
-  switch (mode) {
-    case RNNKIT_TANH: return f(std::integral_constant<int, RNNKIT_TANH>());
-    case RNNKIT_RELU: return f(std::integral_constant<int, RNNKIT_RELU>());
-    case RNNKIT_GRU: return f(std::integral_constant<int, RNNKIT_GRU>());
-    default: return f(std::integral_constant<int, RNNKIT_LSTM>());
-  }
-}
-template <class F>
 auto with_cell(int64_t dtype, int64_t mode, F f) {
   return with_mode(mode, [&](auto m) {
     return dtype == RNNKIT_FLOAT32 ? f(float(), m) : f(double(), m);
+  });
+}
+
+rnnkit_cell describe(int64_t mode) {
+  return with_mode(mode, [](auto m) {
+    using C = Cell<decltype(m)::value>;
+    return rnnkit_cell{C::gates, C::memory ? 2 : 1, C::reserve, C::product, C::projects};
   });
 }
 
@@ -199,6 +197,7 @@ namespace rnnkit {
 extern const Engine RNNKIT_CONCAT(engine_, RNNKIT_ISA);
 const Engine RNNKIT_CONCAT(engine_, RNNKIT_ISA) = {
     RNNKIT_STRING(RNNKIT_ISA),
+    RNNKIT_NAMESPACE::describe,
     RNNKIT_NAMESPACE::forward_any,
     RNNKIT_NAMESPACE::backward_any,
     RNNKIT_NAMESPACE::linear_any,

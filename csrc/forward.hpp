@@ -11,6 +11,7 @@ class Forward {
   using S = Simd<T>;
   using C = Cell<Mode>;
   static constexpr int lanes = S::lanes;
+  static_assert(C::product, "the walks over steps know cells with a recurrent product alone");
 
  public:
   Forward(const Layout &layout, const Sizes &sizes, const rnnkit_weights &weights)
@@ -28,7 +29,7 @@ class Forward {
     wide_h_ = carver.take<T>(units * C::gates * s_.P);
     wide_r_ = s_.projected ? carver.take<T>(out_vectors_ * lanes * s_.H) : nullptr;
     bias_x_ = carver.take<T>(C::gates * units);
-    bias_h_ = C::gru ? carver.take<T>(units) : nullptr;
+    bias_h_ = C::apart ? carver.take<T>(units) : nullptr;
     zeros_ = carver.take<T>(s_.H > s_.P ? s_.H : s_.P);
     const int64_t steps = chunk_ < room ? chunk_ : room;
     buffer_ = keeps && C::reserve > 0 ? nullptr : carver.take<T>(steps * s_.B * C::gates * s_.H);
@@ -79,7 +80,7 @@ class Forward {
     w.wait();
   }
 
-  // The steps read as [a, b), by one worker. `first` is h before step a; c is an LSTM's cell, in the
+  // The steps read as [a, b), by one worker. `first` is h before step a; c is the memory, in the
   // caller's order, before and after. kept: the reserve, or absent.
   void run(const Worker &w, int64_t a, int64_t b, const Rows<const T> &x, const States<T> &first,
            T *c, const Rows<T> &y, const Rows<T> &kept) {
@@ -184,27 +185,25 @@ class Forward {
       for (int64_t p = 0; p < panels.count; ++p) f(Panel{panels.first(p), panels.size(p)});
     }
   }
-  // A GRU's third product does not start from the input.
+  // A product that stays apart does not start from the input.
   Init<T> start_of(const Panel &panel, const T *const *pre) const {
     return {pre, 1, panel.first * lanes + C::first_hidden * s_.H, panel.stride(s_.H),
-            panel.left(s_.H), panel.narrow(), C::gru ? 2 : 4};
+            panel.left(s_.H), panel.narrow(), C::apart ? C::gates - 1 : 4};
   }
   RNNKIT_INLINE void cell(const Panel &panel, const ForwardRow<T> &row, const T *hidden,
                           const T *sums) const {
     const int64_t u = panel.first * lanes;
-    if constexpr (C::lstm)
-      ForwardCell<T, Mode>::lstm(row, sums, u, s_.H);
-    else if constexpr (C::gru)
-      ForwardCell<T, Mode>::gru(row, hidden, sums, bias_h_, u, s_.H);
+    if constexpr (C::gates > 1)
+      C::forward(row, hidden, sums, bias_h_, u, s_.H);
     else
       for (int64_t j = 0; j < panel.vectors; ++j)
-        ForwardCell<T, Mode>::rnn(row, sums + j * lanes, u + j * lanes, s_.H);
+        C::forward(row, hidden, sums + j * lanes, bias_h_, u + j * lanes, s_.H);
   }
   Panels unit_panels(const Worker &w) const {
     return Panels(w.unit_begin(vectors_), w.unit_end(vectors_), 4);
   }
 
-  // b_ih + b_hh where both are only added; a GRU's b_hn stands inside of the reset's product.
+  // b_ih + b_hh where both are only added; that of a product apart stands inside of it.
   void pack_biases(int64_t begin, int64_t end) {
     const T *ih = static_cast<const T *>(weights_.bias_ih);
     const T *hh = static_cast<const T *>(weights_.bias_hh);
@@ -215,10 +214,10 @@ class Forward {
         for (int slot = 0; slot < C::gates; ++slot) {
           const int64_t at = C::input_gate(slot) * s_.H + u;
           T bias = inside ? ih[at] : T(0);
-          if (inside && !(C::gru && slot == 0)) bias += hh[at];
+          if (inside && !(C::apart && C::input_gate(slot) == C::gates - 1)) bias += hh[at];
           bias_x_[(v * C::gates + slot) * lanes + i] = bias;
         }
-        if (C::gru) bias_h_[u] = inside ? hh[2 * s_.H + u] : T(0);
+        if (C::apart) bias_h_[u] = inside ? hh[(C::gates - 1) * s_.H + u] : T(0);
       }
   }
 
@@ -247,9 +246,9 @@ class Forward {
       T *out = y.at(layout_, t, r);
       if (s_.projected) p.outputs[n] = out, out = p.unprojected + n * s_.H;
       T *gates = pre.at(layout_, t, r);
-      T *cell = C::lstm ? c + layout_.order[r] * s_.H : nullptr;
+      T *cell = C::memory ? c + layout_.order[r] * s_.H : nullptr;
       p.gates[n] = gates;
-      p.rows[n] = {gates, cell, C::reserve > 0 && kept ? gates + 4 * s_.H : nullptr, out};
+      p.rows[n] = {gates, cell, C::reserve > 0 && kept ? gates + C::slots * s_.H : nullptr, out};
     }
     step_rows(w, n, p.hidden, p.gates, p.rows);
     if (s_.projected) {
@@ -288,7 +287,7 @@ int forward(const Call &call) {
   T *const reserve = call.checkpoint > 0 ? nullptr : static_cast<T *>(call.kept);
   T *const borders = call.checkpoint > 0 ? static_cast<T *>(call.kept) : nullptr;
   const int64_t segment = segment_steps<T, Mode>(call, s), segments = ceil_div(s.T, segment);
-  const int64_t border = s.B * (s.P + (C::lstm ? s.H : 0));
+  const int64_t border = s.B * (s.P + (C::memory ? s.H : 0));
   Forward<T, Mode> net(layout, s, call.layer.weights);
   T *own_y = nullptr;
   const auto carve = [&](Carver carver) {
@@ -307,7 +306,7 @@ int forward(const Call &call) {
 
   run_team(split.threads, split.by_units, [&](const Worker &w) {
     net.pack(w);
-    if (C::lstm) start_cells(w, call.c_0, c, s.B, s.H);
+    if (C::memory) start_cells(w, call.c_0, c, s.B, s.H);
     const Rows<T> given_y = Rows<T>::of(call.y, layout);
     clear_padding(given_y, layout, s.P, w.begin(s.B), w.end(s.B));
     States<T> first = States<T>::of(call.h_0, s.P, layout, net.zeros());
@@ -318,7 +317,7 @@ int forward(const Call &call) {
         // h before the segment stands there already, but for the first.
         T *here = borders + k * border;
         if (k == 0) net.gather(w, 0, 0, first, given_y, here, true);
-        if (C::lstm)
+        if (C::memory)
           for (int64_t r = w.id; r < s.B; r += w.count)
             copy(here + s.B * s.P + r * s.H, c + layout.order[r] * s.H, s.H);
         w.wait();

@@ -199,10 +199,12 @@ class Order {
 
 thread_local Order order;
 
+bool known(int64_t mode) { return mode >= 0 && mode < RNNKIT_MODES; }
+
 bool good(const rnnkit_layer &p) {
-  return p.mode >= RNNKIT_TANH && p.mode <= RNNKIT_LSTM && p.dtype >= RNNKIT_FLOAT32 &&
-         p.dtype <= RNNKIT_FLOAT64 && p.input_size > 0 && p.hidden_size > 0 && p.proj_size >= 0 &&
-         (p.proj_size == 0 || p.mode == RNNKIT_LSTM);
+  return known(p.mode) && p.dtype >= RNNKIT_FLOAT32 && p.dtype <= RNNKIT_FLOAT64 &&
+         p.input_size > 0 && p.hidden_size > 0 && p.proj_size >= 0 &&
+         (p.proj_size == 0 || engine().describe(p.mode).projects);
 }
 
 // Checks a call and runs one of the engine's functions on it.
@@ -252,8 +254,10 @@ int rnnkit_linear(int32_t dtype, int32_t threads, int64_t rows, int64_t input_si
   return status;
 }
 
-int64_t rnnkit_reserve_width(int64_t mode, int64_t hidden_size) {
-  return (mode == RNNKIT_LSTM ? 5 : mode == RNNKIT_GRU ? 4 : 0) * hidden_size;
+int rnnkit_describe(int64_t mode, rnnkit_cell *cell) {
+  if (!known(mode)) return RNNKIT_BAD_SIZE;
+  *cell = engine().describe(mode);
+  return RNNKIT_OK;
 }
 
 // A stream belongs to the engine that made it, also after another was chosen.

@@ -1,7 +1,7 @@
 /* Recurrent layers on a CPU: the C interface. No torch, no Python.
  *
  * Letters: T steps, B sequences, N = sum of the lengths (rows), I input size, H hidden size,
- * P size of h (H, or that of an LSTM's projection), G gates (RNN 1, GRU 3, LSTM 4).
+ * P size of h (H, or that of a projection), G gates (RNN 1, GRU 3, LSTM 4).
  * Gate order is PyTorch's: LSTM i, f, g, o; GRU r, z, n with the reset after the product.
  *
  * Sequences come in one of two forms.
@@ -30,9 +30,10 @@
 extern "C" {
 #endif
 
-#define RNNKIT_ABI 2
+#define RNNKIT_ABI 3
 
 enum rnnkit_mode { RNNKIT_TANH = 0, RNNKIT_RELU = 1, RNNKIT_GRU = 2, RNNKIT_LSTM = 3 };
+#define RNNKIT_MODES 4 /* how many there are */
 enum rnnkit_dtype { RNNKIT_FLOAT32 = 0, RNNKIT_FLOAT64 = 1 };
 enum rnnkit_status {
   RNNKIT_OK = 0,
@@ -104,8 +105,13 @@ RNNKIT_API int rnnkit_backward(const rnnkit_call *call);
 /* Which length or batch size it was that this thread's last call refused. */
 RNNKIT_API int64_t rnnkit_refused(void);
 
-/* Columns of `kept` a row, without a checkpoint. */
-RNNKIT_API int64_t rnnkit_reserve_width(int64_t mode, int64_t hidden_size);
+/* What a cell is: G; its states, 1 for h and 2 for h and c; columns of H that `kept` has without a
+ * checkpoint; whether h meets a matrix, weight_hh, and whether it may be projected. */
+typedef struct {
+  int64_t gates, states, reserve, product, projects;
+} rnnkit_cell;
+/* RNNKIT_BAD_SIZE for a mode that there is not. */
+RNNKIT_API int rnnkit_describe(int64_t mode, rnnkit_cell *cell);
 
 /* y = x W^T + b: x (rows, I), weight (O, I), bias (O,) or NULL, y (rows, O); x_row and y_row are the
  * strides of a row. Every row is summed in the same order, whatever the number of rows or threads. */

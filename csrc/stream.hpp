@@ -48,7 +48,7 @@ class StreamLayerOf final : public StreamLayer {
       hidden_[i] = state + i * s_.P;
       pre_[i] = pre_all_ + i * C::gates * s_.H;
       T *out = new_h_ + i * s_.H;
-      rows_[i] = {pre_[i], C::lstm ? cell + i * s_.H : nullptr, nullptr, out};
+      rows_[i] = {pre_[i], C::memory ? cell + i * s_.H : nullptr, nullptr, out};
     }
     run_team(threads < shares_ ? threads : shares_, false, [&](const Worker &w) {
       for (int share = w.id; share < shares_; share += w.count) {

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from rnnkit import kernels
-from rnnkit.kernels import GATES, Form, Padded, State, Weights, library
+from rnnkit.kernels import Form, Padded, State, Weights, library
 from rnnkit.packed import Layout
+from rnnkit.recurrence import by_mode
 
-CASES = [*((mode, 0) for mode in GATES), ("LSTM", 2)]
+MODES = ("RNN_TANH", "RNN_RELU", "GRU", "LSTM")
+CASES = [*((mode, 0) for mode in MODES), ("LSTM", 2)]
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
 needs_native = pytest.mark.skipif(library.load() is None, reason=str(library.problem()))
@@ -50,8 +52,8 @@ class Problem:
         def weight(*shape: int) -> Tensor:
             return torch.empty(shape, dtype=dtype).uniform_(-bound, bound).requires_grad_()
 
-        rows, output_size = GATES[mode] * hidden_size, proj_size or hidden_size
-        self.mode = mode
+        self.mode, self.spec = mode, by_mode(mode)
+        rows, output_size = self.spec.num_blocks * hidden_size, proj_size or hidden_size
         self.form: Form
         if steps is None:
             self.form = Layout(sorted(lengths, reverse=True))
@@ -85,7 +87,8 @@ class Problem:
             return None if tensor is None else tensor.detach().to(dtype).requires_grad_()
 
         other = object.__new__(Problem)
-        other.mode, other.form, other.data = self.mode, self.form, converted(self.data)
+        other.mode, other.spec, other.form = self.mode, self.spec, self.form
+        other.data = converted(self.data)
         other.state = None if self.state is None else tuple(map(converted, self.state))
         other.weights = Weights(*map(converted, self.weights))
         return other
@@ -100,7 +103,7 @@ class Problem:
     ) -> list[Tensor]:
         with kernels.use_kernel(kernel):
             output, state = kernels.run(
-                self.mode,
+                self.spec,
                 self.data,
                 self.form,
                 self.state,

@@ -12,14 +12,15 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnkit import kernels
 from rnnkit.errors import OptionError
-from rnnkit.kernels import GATES, Padded, Weights, library
-from tests.kernels.cases import CASES, FAST, KERNELS, TOLERANCE, Problem, assert_same
+from rnnkit.kernels import Padded, Weights, library
+from rnnkit.recurrence import RELU, by_mode
+from tests.kernels.cases import CASES, FAST, KERNELS, MODES, TOLERANCE, Problem, assert_same
 
 
 def torch_results(problem: Problem, *, reverse: bool) -> list[torch.Tensor]:
     """torch's own operator on its PackedSequence; reverse as half of a bidirectional module."""
     weights = [w for w in problem.weights if w is not None]
-    hidden_size = problem.weights.weight_ih.shape[0] // GATES[problem.mode]
+    hidden_size = problem.weights.weight_ih.shape[0] // by_mode(problem.mode).num_blocks
     kind = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}.get(problem.mode, torch.nn.RNN)
     options = {"RNN_RELU": {"nonlinearity": "relu"}}.get(problem.mode, {})
     if problem.weights.weight_hr is not None:
@@ -147,7 +148,7 @@ def test_gradients_pass_gradcheck(mode: str, proj_size: int, reverse: bool, kern
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("lengths", [[4, 2], [3, 3]])
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_leaving_the_state_out_changes_nothing_else(
     mode: str, lengths: list[int], kernel: str
 ) -> None:
@@ -160,7 +161,7 @@ def test_leaving_the_state_out_changes_nothing_else(
 
 
 @pytest.mark.parametrize("kernel", FAST)
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_fast_kernel_leaves_its_input_alone_and_runs_backward_twice(mode: str, kernel: str) -> None:
     problem = Problem(mode, [3, 1])
     before = [leaf.detach().clone() for leaf in problem.leaves]
@@ -171,7 +172,7 @@ def test_fast_kernel_leaves_its_input_alone_and_runs_backward_twice(mode: str, k
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_reference_can_be_differentiated_twice(mode: str) -> None:
     problem = Problem(mode, [2, 1], input_size=2, hidden_size=2)
     output = problem.run("reference", reverse=False)[0]
@@ -195,7 +196,7 @@ def test_what_the_native_kernel_cannot_take_goes_to_torchs() -> None:
     for dtype, device in ((torch.bfloat16, "cpu"), (torch.float16, "cpu"), (torch.float32, "meta")):
         assert kernels.kernel_for("LSTM", dtype=dtype, device=device) == "torch"
     data, weight = torch.ones(2, 1, 1).bfloat16(), torch.ones(1, 1).bfloat16()
-    output, _ = kernels.run("RNN_RELU", data, Padded(), None, Weights(weight, weight))
+    output, _ = kernels.run(RELU, data, Padded(), None, Weights(weight, weight))
     assert output.flatten().tolist() == [1.0, 2.0]
 
 
@@ -213,7 +214,7 @@ def test_forcing_the_native_kernel_where_it_cannot_run_says_why(
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_under_autocast_the_recurrence_is_in_float32(mode: str, kernel: str) -> None:
     problem = Problem(mode, [3, 1, 2], steps=3, dtype=torch.float32)
     low = problem.to(torch.bfloat16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from rnnkit import kernels
 from rnnkit.errors import TrainingError
-from rnnkit.kernels import GATES, Padded, Weights, library, native
+from rnnkit.kernels import Padded, Weights, library, native
+from rnnkit.recurrence import by_mode, cell_modes
 from tests.kernels.cases import (
     CASES,
+    MODES,
     TOLERANCE,
     Problem,
     assert_equal,
@@ -35,7 +38,10 @@ def problems(draw: Any, dtype: torch.dtype) -> Problem:
     """Any sizes from 1 to 300, halved until they are not too much work together."""
     mode, projected = draw(st.sampled_from(CASES))
     sizes = {name: draw(st.integers(1, 300)) for name in "TBIH"}
-    while sizes["T"] * sizes["B"] * GATES[mode] * sizes["H"] * (sizes["I"] + sizes["H"]) > WORK:
+    while (
+        sizes["T"] * sizes["B"] * by_mode(mode).num_blocks * sizes["H"] * (sizes["I"] + sizes["H"])
+        > WORK
+    ):
         largest = max(sizes, key=lambda name: sizes[name])
         sizes[largest] //= 2
     torch.manual_seed(draw(st.integers(0, 2**16)))
@@ -113,7 +119,7 @@ def test_a_sequence_gives_the_same_bits_alone_in_any_batch_and_with_any_threads(
             data[: lengths[row], place] = whole.data.detach()[: lengths[row], row]
         form = Padded(torch.tensor([lengths[row] for row in rows]))
         with torch.no_grad():
-            y, state = native.run(mode, data, form, None, whole.weights, reverse=reverse)
+            y, state = native.run(whole.spec, data, form, None, whole.weights, reverse=reverse)
         return [y, *state]
 
     everything = list(range(len(lengths)))
@@ -159,7 +165,7 @@ def test_gradients_have_the_same_bits_with_any_number_of_threads(
         assert_equal(given, expected)
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_threads_never_run_into_each_other(mode: str) -> None:
     lengths = torch.randint(12, 51, (32,)).tolist()
     problem = Problem(mode, lengths, steps=50, input_size=64, hidden_size=64, dtype=torch.float32)
@@ -180,7 +186,7 @@ def test_training_and_inference_give_the_same_bits(mode: str, proj_size: int) ->
 # -- what is kept, and what is needed -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_checkpoints_keep_about_the_square_root(mode: str) -> None:
     problem = Problem(mode, [400] * 4, steps=400, hidden_size=64)
 
@@ -195,7 +201,7 @@ def test_checkpoints_keep_about_the_square_root(mode: str) -> None:
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             results = native.run(
-                mode,
+                problem.spec,
                 problem.data,
                 problem.form,
                 problem.state,
@@ -209,12 +215,35 @@ def test_checkpoints_keep_about_the_square_root(mode: str) -> None:
     assert kept(20) * 9 < kept(None)
 
 
-def test_the_reserve_is_as_wide_as_the_library_says() -> None:
-    for mode in GATES:
-        problem = Problem(mode, [2], steps=2, hidden_size=5)
-        results = native.forward(mode, problem.data, problem.form, None, problem.weights, keep=True)
-        width = library.required().rnnkit_reserve_width(library.MODES[mode], 5)
-        assert (results.kept is None) if width == 0 else (results.kept.shape == (2, width))
+def described(number: int) -> tuple[int, ...] | None:
+    """What the library says of a cell: gates, states, reserve, product, projects; None: no cell."""
+    answer = ctypes.create_string_buffer(library.CELL.size)
+    status = library.required().rnnkit_describe(number, answer)
+    return library.CELL.unpack(answer.raw) if status == library.OK else None
+
+
+def test_the_library_has_the_cells_that_the_specs_say() -> None:
+    specs = {by_mode(mode).native: by_mode(mode) for mode in cell_modes()}
+    for number in range(-2, 10):
+        spec = specs.get(number)
+        expected = spec and (
+            spec.num_blocks,
+            len(spec.states),
+            len(spec.kept),
+            spec.recurrent_product,
+            spec.projection,
+        )
+        assert described(number) == expected
+    assert set(specs) - {None} == set(range(4))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_kept_for_backward_is_as_wide_as_the_spec_says(mode: str) -> None:
+    problem = Problem(mode, [2], steps=2, hidden_size=5)
+    given = (problem.spec, problem.data, problem.form, None, problem.weights)
+    kept = native.forward(*given, keep=True).kept
+    width = 5 * len(problem.spec.kept)
+    assert (kept is None) if width == 0 else (kept.shape == (2, width))
 
 
 @pytest.mark.parametrize("steps", [None, 7])
@@ -233,7 +262,7 @@ def test_every_gradient_can_be_asked_for_alone(
         assert_equal(problem.with_gradients(results, [leaf])[-1:], [grad])
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_only_what_a_loss_looks_at_has_a_gradient(mode: str) -> None:
     problem = Problem(mode, [3, 5], steps=5)
     for place in range(2 if mode != "LSTM" else 3):
@@ -244,7 +273,7 @@ def test_only_what_a_loss_looks_at_has_a_gradient(mode: str) -> None:
         assert_same(list(given), list(expected), 1e-9)
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_second_derivative_is_refused_with_the_way_out(mode: str) -> None:
     problem = Problem(mode, [2, 1], steps=2)
     output = problem.run("native")[0]
@@ -258,7 +287,7 @@ def test_a_second_derivative_is_refused_with_the_way_out(mode: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e30, -1e30])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_numbers_that_are_not_finite_give_what_the_reference_gives(
     mode: str, dtype: torch.dtype, value: float
 ) -> None:
@@ -273,7 +302,7 @@ def test_numbers_that_are_not_finite_give_what_the_reference_gives(
     assert_equal([a[..., others, :] for a in given], [a[..., others, :] for a in clean])
 
 
-@pytest.mark.parametrize("mode", GATES)
+@pytest.mark.parametrize("mode", MODES)
 def test_any_strides_are_read_correctly(mode: str) -> None:
     problem = Problem(mode, [4, 2, 4], steps=4, input_size=6)
     expected = problem.with_gradients(problem.run("native"))
@@ -306,7 +335,7 @@ def test_an_expanded_input_and_gradient_are_read_correctly() -> None:
     for kernel in ("native", "reference"):
         with kernels.use_kernel(kernel):
             output, _ = kernels.run(
-                "GRU", problem.data.expand(4, 2, 1), problem.form, None, problem.weights
+                problem.spec, problem.data.expand(4, 2, 1), problem.form, None, problem.weights
             )
         # The gradient of a sum is one number, expanded.
         results.append([output, *torch.autograd.grad(output.sum(), problem.data)])

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnkit.errors import ShapeError
+from rnnkit.errors import OptionError, ShapeError
 from rnnkit.kernels import Padded
+from rnnkit.recurrence import TANH, CellSpec, register, unregister
 from tests.kernels.cases import Problem, assert_equal, needs_native
 
 pytestmark = needs_native
@@ -127,11 +128,25 @@ def test_batch_sizes_that_do_not_fit_are_named(batch_sizes: Any, message: str) -
         torch.ops.rnnkit.forward.default(*changed(problem, 9, torch.tensor(batch_sizes)))
 
 
-def test_a_state_or_projection_that_is_an_lstms_is_refused_elsewhere() -> None:
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [(2, "c_0 is given, but .* 'GRU' has the state h"), (7, "weight_hr .* 'GRU' projects nothing")],
+)
+def test_a_state_or_projection_that_the_cell_has_not_is_refused(place: int, message: str) -> None:
     problem = Problem("GRU", [3, 2], steps=3)
-    for place, value in ((2, torch.zeros(2, 4)), (7, torch.zeros(2, 4))):
-        with pytest.raises(ShapeError, match="belong to an LSTM, but mode is 'GRU'"):
-            torch.ops.rnnkit.forward.default(*changed(problem, place, value.double()))
+    with pytest.raises(ShapeError, match=message):
+        torch.ops.rnnkit.forward.default(*changed(problem, place, torch.zeros(2, 4).double()))
+
+
+def test_a_cell_without_a_native_kernel_is_refused() -> None:
+    spec = register(CellSpec("plain", "PLAIN", "plain", TANH.step))
+    try:
+        given = list(arguments(Problem("RNN_TANH", [3, 2], steps=3)))
+        given[given.index("RNN_TANH", 10)] = "PLAIN"
+        with pytest.raises(OptionError, match="'plain' has no native kernel"):
+            torch.ops.rnnkit.forward.default(*given)
+    finally:
+        unregister(spec)
 
 
 @pytest.mark.parametrize("checkpoint", [0, 2])

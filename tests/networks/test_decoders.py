@@ -69,7 +69,7 @@ def hidden_states(model, memory, target, rows):
             x = torch.cat([x, feed], dim=1) if decoder.input_feeding else x
             after = []
             for cell, before in zip(decoder.cells, layers, strict=True):
-                x, new = decoder._run_cell(cell, x, before)
+                x, new = cell.advance(x, before)
                 after.append(new)
             layers = after
             context = (rows[t, : len(memory)] @ memory)[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,17 @@ from torch import Tensor
 
 from rnnkit.errors import OptionError, ShapeError
 
-__all__ = ["Lengths", "check_input", "check_rate", "check_size", "check_state", "lengths_of"]
+__all__ = [
+    "Lengths",
+    "check_input",
+    "check_rate",
+    "check_size",
+    "check_state",
+    "given_state",
+    "lengths_of",
+    "named_states",
+    "states_of",
+]
 
 Lengths = Sequence[int] | np.ndarray | Tensor
 
@@ -72,6 +83,35 @@ def check_state(
             f"{cell}: {name} is {state.dtype} but the input is {dtype}. "
             f"Convert it: {name}.to({dtype})."
         )
+
+
+def named_states(names: tuple[str, ...]) -> str:
+    """The states of a cell in an error's words.
+
+    >>> named_states(("h_0", "c_0"))
+    'the pair (h_0, c_0)'
+    """
+    if len(names) == 1:
+        return f"one tensor, {names[0]},"
+    return f"the {'pair' if len(names) == 2 else 'tuple'} ({', '.join(names)})"
+
+
+def states_of(cell: str, names: tuple[str, ...], hx: Any) -> tuple[Tensor, ...]:
+    """The caller's state as a tuple: one tensor as it is, several from their tuple."""
+    if len(names) == 1:
+        return (hx,)
+    if not isinstance(hx, tuple | list) or len(hx) != len(names):
+        raise ShapeError(
+            f"{cell}: hx is a {type(hx).__name__}, but {named_states(names)} was expected."
+        )
+    return tuple(hx)
+
+
+def given_state(names: tuple[str, ...], state: tuple[Any, ...]) -> Any:
+    """A tuple as the caller's state; what was left out is None."""
+    if len(names) == 1:
+        return state[0]
+    return (*state, *[None] * (len(names) - len(state)))
 
 
 def lengths_of(cell: str, lengths: Lengths | None, steps: int, batch: int) -> Tensor | None:

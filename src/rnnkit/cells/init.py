@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit import randomness
+from rnnkit.cells.specs import spec_of
 from rnnkit.errors import OptionError, check_option
+from rnnkit.recurrence import CellSpec
 
 __all__ = ["SCHEMES", "initialize_"]
 
@@ -51,31 +53,26 @@ def initialize_(
     [[1.0, 0.0], [0.0, 1.0]]
     """
     check_option("scheme", scheme, SCHEMES)
-    parts = [part for part in module.modules() if _is_recurrent(part)]
-    for part in parts:
-        _check_fits(part, scheme, max_steps)
-    for part in parts:
+    found = [(part, spec_of(part)) for part in module.modules()]
+    parts = [(part, spec) for part, spec in found if spec is not None]
+    for part, spec in parts:
+        _check_fits(part, spec, scheme, max_steps)
+    for part, spec in parts:
         for name, parameter in part.named_parameters(recurse=False):
-            _fill_(name, parameter, int(part.hidden_size), scheme, forget_bias, max_steps or 0)  # type: ignore[arg-type]
+            _fill_(name, parameter, spec, scheme, forget_bias, max_steps or 0)
     return module
 
 
-def _is_recurrent(part: nn.Module) -> bool:
-    return any(name.startswith("weight_hh") for name, _ in part.named_parameters(recurse=False))
-
-
-def _check_fits(part: nn.Module, scheme: str, max_steps: int | None) -> None:
+def _check_fits(part: nn.Module, spec: CellSpec, scheme: str, max_steps: int | None) -> None:
     name, parameters = type(part).__name__, dict(part.named_parameters(recurse=False))
-    rows = next(len(value) for key, value in parameters.items() if key.startswith("weight_hh"))
-    gated = rows > int(part.hidden_size)  # type: ignore[arg-type]
-    if scheme == "identity" and gated:
+    if scheme == "identity" and not spec.may_begin_as_identity:
         raise OptionError(
             f"the initial values 'identity' are for simple recurrent networks, but {name} has "
             f"gates. Choose 'chrono' to remember for long, or 'orthogonal'."
         )
     if scheme != "chrono":
         return
-    if not gated:
+    if spec.remembers is None:
         raise OptionError(
             f"the initial values 'chrono' are biases of gates, but {name} has none. Choose "
             f"'identity' to remember for long, or 'orthogonal', or a GRU or an LSTM."
@@ -94,23 +91,26 @@ def _check_fits(part: nn.Module, scheme: str, max_steps: int | None) -> None:
 
 @torch.no_grad()
 def _fill_(
-    name: str, parameter: Tensor, hidden_size: int, scheme: str, forget_bias: float, max_steps: int
+    name: str, parameter: Tensor, spec: CellSpec, scheme: str, forget_bias: float, max_steps: int
 ) -> None:
     generator = randomness.current(parameter.device)
     if scheme == "torch":
+        projection = name.startswith("weight_hr")
+        hidden_size = parameter.shape[1] if projection else len(parameter) // spec.num_blocks
         bound = 1 / math.sqrt(hidden_size)
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
     elif name.startswith("weight_hr"):
         nn.init.xavier_uniform_(parameter, generator=generator)
     else:
-        gates = torch.split(parameter, hidden_size)
-        for gate in gates:
+        gates = dict(zip(spec.blocks, parameter.chunk(spec.num_blocks), strict=True))
+        for gate in gates.values():
             _fill_gate_(name, gate, scheme)
         # Biases of gates stand on one of the two, so that they count once.
-        if name.startswith("bias_ih") and scheme == "chrono":
-            _remember_(gates, max_steps)
-        elif name.startswith("bias_ih") and len(gates) == 4:  # i, f, g, o
-            nn.init.constant_(gates[1], forget_bias)
+        if name.startswith("bias_ih") and spec.remembers is not None:
+            if scheme == "chrono":
+                _remember_(gates, spec.remembers, spec.writes, max_steps)
+            elif spec.forget_bias:
+                nn.init.constant_(gates[spec.remembers], forget_bias)
 
 
 def _fill_gate_(name: str, gate: Tensor, scheme: str) -> None:
@@ -128,9 +128,11 @@ def _fill_gate_(name: str, gate: Tensor, scheme: str) -> None:
         nn.init.xavier_uniform_(gate, generator=generator)
 
 
-def _remember_(gates: tuple[Tensor, ...], max_steps: int) -> None:
-    """The biases of what forgets: f and i of (i, f, g, o), or z of (r, z, n)."""
-    generator = randomness.current(gates[1].device)
-    keeping = nn.init.uniform_(gates[1], 1, max_steps - 1, generator=generator).log_()
-    if len(gates) == 4:
-        gates[0].copy_(-keeping)
+def _remember_(
+    gates: dict[str, Tensor], remembers: str, writes: str | None, max_steps: int
+) -> None:
+    """The biases of the gate that remembers, and the opposite ones of that which writes."""
+    generator = randomness.current(gates[remembers].device)
+    keeping = nn.init.uniform_(gates[remembers], 1, max_steps - 1, generator=generator).log_()
+    if writes is not None:
+        gates[writes].copy_(-keeping)

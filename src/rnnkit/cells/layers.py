@@ -8,17 +8,18 @@ for sequences too long to keep; and `trace`, for a look at the gates.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor
 
+from rnnkit import recurrence
 from rnnkit.bptt import Policy
 from rnnkit.cells.recurrent import Recurrent
-from rnnkit.errors import ShapeError, check_option
-from rnnkit.kernels import State
+from rnnkit.errors import check_option
+from rnnkit.recurrence import CellSpec
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "build_layer"]
 
 
 class RNN(Recurrent):
@@ -65,9 +66,9 @@ class RNN(Recurrent):
         recurrent_dropout: float = 0.0,
         bptt: Policy | str | None = None,
     ) -> None:
-        check_option("nonlinearity", nonlinearity, ["tanh", "relu"])
+        check_option("nonlinearity", nonlinearity, recurrence.NONLINEARITIES)
         super().__init__(
-            f"RNN_{nonlinearity.upper()}",
+            recurrence.NONLINEARITIES[nonlinearity],
             input_size,
             hidden_size,
             num_layers,
@@ -75,7 +76,7 @@ class RNN(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            0,
+            0,  # proj_size
             device,
             dtype,
             recurrent_dropout,
@@ -120,7 +121,7 @@ class GRU(Recurrent):
         bptt: Policy | str | None = None,
     ) -> None:
         super().__init__(
-            "GRU",
+            recurrence.GRU,
             input_size,
             hidden_size,
             num_layers,
@@ -128,7 +129,7 @@ class GRU(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            0,
+            0,  # proj_size
             device,
             dtype,
             recurrent_dropout,
@@ -152,8 +153,6 @@ class LSTM(Recurrent):
     (torch.Size([5, 2, 2]), torch.Size([1, 2, 2]), torch.Size([1, 2, 4]))
     """
 
-    state_names = ("h_0", "c_0")
-
     def __init__(
         self,
         input_size: int,
@@ -171,7 +170,7 @@ class LSTM(Recurrent):
         bptt: Policy | str | None = None,
     ) -> None:
         super().__init__(
-            "LSTM",
+            recurrence.LSTM,
             input_size,
             hidden_size,
             num_layers,
@@ -186,12 +185,36 @@ class LSTM(Recurrent):
             bptt,
         )
 
-    def _take(self, hx: Any) -> State:
-        if not isinstance(hx, tuple | list) or len(hx) != 2:
-            raise ShapeError(
-                f"LSTM: hx is a {type(hx).__name__}, but the pair (h_0, c_0) was expected."
-            )
-        return tuple(hx)
 
-    def _give(self, state: State) -> tuple[Tensor, Tensor | None]:
-        return (state[0], state[1] if len(state) == 2 else None)
+_LAYERS: dict[CellSpec, Callable[..., Recurrent]] = {
+    recurrence.TANH: RNN,
+    recurrence.RELU: partial(RNN, nonlinearity="relu"),
+    recurrence.GRU: GRU,
+    recurrence.LSTM: LSTM,
+}
+"""The classes of those cells that have one of their own."""
+
+
+def build_layer(
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    bidirectional: bool = False,
+    recurrent_dropout: float = 0.0,
+) -> Recurrent:
+    """One layer of the cell with this name ("lstm", "gru", "rnn", "rnn-relu", or a registered one).
+
+    A cell without a class of its own gives a `Recurrent`. Raises OptionError for an unknown name.
+
+    >>> build_layer("rnn-relu", 3, 4)
+    RNN(3, 4, nonlinearity=relu)
+    """
+    spec = recurrence.by_name(cell)
+    build = _LAYERS.get(spec, partial(Recurrent, spec))
+    return build(
+        input_size,
+        hidden_size,
+        bidirectional=bidirectional,
+        recurrent_dropout=recurrent_dropout,
+    )

@@ -1,4 +1,4 @@
-"""What RNN, GRU and LSTM share: parameters, the loop over layers, and the forms of a batch."""
+"""Layers of any cell: parameters, the loop over layers and directions, and the forms of a batch."""
 
 from __future__ import annotations
 
@@ -19,43 +19,54 @@ from rnnkit.cells.checks import (
     check_rate,
     check_size,
     check_state,
+    given_state,
     lengths_of,
+    states_of,
 )
 from rnnkit.cells.through_time import run_through_time
 from rnnkit.errors import OptionError, ShapeError, check_option
-from rnnkit.kernels import GATES, Form, Padded, State, Trace, Weights
+from rnnkit.kernels import Form, Padded, State, Trace, Weights
 from rnnkit.packed import Layout, Packed
+from rnnkit.recurrence import CellSpec
 
 __all__ = ["Recurrent"]
 
 
 class Recurrent(nn.Module):
-    """Layers and directions of one recurrence; see `rnnkit.cells.RNN` for what a call takes.
+    """Layers and directions of one cell, `rnnkit.recurrence.CellSpec`.
+
+    `RNN`, `GRU` and `LSTM` are such layers with a name and a signature of their own; this class is
+    the layer of every other cell. See `RNN` for the arguments and for what a call takes. A state is
+    one tensor, or a tuple of them where the cell has several, h first. Of a cell without a
+    recurrent product, recurrent_dropout has nothing to drop.
 
     Inside, a batch is padded (T, B, features) or packed rows (N, features), and a state is a
     tuple: (h,) or (h, c).
-    """
 
-    state_names: tuple[str, ...] = ("h_0",)
+    >>> from rnnkit.recurrence import by_name
+    >>> Recurrent(by_name("gru"), 3, 4, bidirectional=True)(torch.ones(5, 2, 3))[0].shape
+    torch.Size([5, 2, 8])
+    """
 
     def __init__(
         self,
-        mode: str,
+        spec: CellSpec,
         input_size: int,
         hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        batch_first: bool,
-        dropout: float,
-        bidirectional: bool,
-        proj_size: int,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-        recurrent_dropout: float,
-        bptt: Policy | str | None,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        recurrent_dropout: float = 0.0,
+        bptt: Policy | str | None = None,
     ) -> None:
         super().__init__()
-        self.mode = mode
+        self.spec, self.mode = spec, spec.mode
+        self.state_names = tuple(f"{name}_0" for name in spec.states)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.proj_size = num_layers, proj_size
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
@@ -120,7 +131,7 @@ class Recurrent(nn.Module):
             x, form, state = self._padded(input, hx, lengths)
             output, final = self._run(x, form, state, **options)
             final = final if input.dim() == 3 else tuple(s.squeeze(1) for s in final)
-            return self._as_given(output, input), self._give(final)
+            return self._as_given(output, input), given_state(self.state_names, final)
         if lengths is not None:
             raise ShapeError(
                 f"{self._name}: lengths was given with packed input, which knows its own. "
@@ -140,7 +151,9 @@ class Recurrent(nn.Module):
         if isinstance(x, Packed):
             state = self._initial_state(hx, x.layout.num_sequences, x.data.dtype)
             output, final = self._run(x.data, x.layout, state, **options)
-            return None if output is None else x.with_data(output), self._give(final)
+            return None if output is None else x.with_data(output), given_state(
+                self.state_names, final
+            )
         layout = Layout.from_batch_sizes(x.batch_sizes)
         sort, unsort = x.sorted_indices, x.unsorted_indices
         initial = self._initial_state(hx, layout.num_sequences, x.data.dtype)
@@ -148,7 +161,7 @@ class Recurrent(nn.Module):
         output, final = self._run(x.data, layout, initial, **options)
         if output is not None:
             output = PackedSequence(output, x.batch_sizes, sort, unsort)
-        return output, self._give(_reorder(final, unsort))
+        return output, given_state(self.state_names, _reorder(final, unsort))
 
     def trace(
         self,
@@ -160,18 +173,18 @@ class Recurrent(nn.Module):
         """Run over a padded batch without gradients and show what was held at every step.
 
         The arguments are those of a call. Returns a `Trace` for each layer and direction, in the
-        order of h_n: h, an LSTM's c, and the gates by name. Its tensors have the form of the
+        order of h_n: the states and the gates by name. Its tensors have the form of the
         input, with zeros past the lengths.
 
         >>> from rnnkit.cells import GRU
         >>> first, second = GRU(3, 4, num_layers=2).trace(torch.ones(5, 2, 3), lengths=[2, 5])
-        >>> sorted(first.gates), second.h.shape
-        (['n', 'r', 'z'], torch.Size([5, 2, 4]))
+        >>> list(first.gates), second.h.shape
+        (['r', 'z', 'n'], torch.Size([5, 2, 4]))
         """
         traces: list[Trace] = []
 
-        def record(mode: str, data: Tensor, *given: Any, reverse: bool, **_: Any) -> Any:
-            traces.append(kernels.trace(mode, data, *given, reverse=reverse))
+        def record(spec: CellSpec, data: Tensor, *given: Any, reverse: bool, **_: Any) -> Any:
+            traces.append(kernels.trace(spec, data, *given, reverse=reverse))
             return traces[-1].h, ()
 
         with torch.no_grad():
@@ -231,7 +244,7 @@ class Recurrent(nn.Module):
             outputs = []
             for suffix in self._suffixes(layer):
                 output, final = run(
-                    self.mode,
+                    self.spec,
                     data,
                     form,
                     None if initial is None else tuple(s[len(finals)] for s in initial),
@@ -249,7 +262,7 @@ class Recurrent(nn.Module):
         return data, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
     def _drop_recurrent(self, weights: Weights) -> Weights:
-        if not self.training or self.recurrent_dropout == 0:
+        if not self.training or self.recurrent_dropout == 0 or weights.weight_hh is None:
             return weights
         kept = randomness.dropout(weights.weight_hh, self.recurrent_dropout)
         return weights._replace(weight_hh=kept)
@@ -258,11 +271,10 @@ class Recurrent(nn.Module):
         """hx as a tuple, checked; None: zeros."""
         if hx is None:
             return None
-        state = self._take(hx)
+        state = states_of(self._name, self.state_names, hx)
         rows = self.num_layers * self.num_directions
-        for name, given, size in zip(
-            self.state_names, state, (self.output_size, self.hidden_size), strict=False
-        ):
+        sizes = self.spec.state_sizes(self.hidden_size, self.output_size)
+        for name, given, size in zip(self.state_names, state, sizes, strict=True):
             check_state(self._name, name, given, (rows, batch, size), dtype)
         return state
 
@@ -270,32 +282,26 @@ class Recurrent(nn.Module):
         """(L*D, H) -> (L*D, 1, H), for a sequence without a batch."""
         if hx is None:
             return None
-        state = self._take(hx)
+        state = states_of(self._name, self.state_names, hx)
         for name, given in zip(self.state_names, state, strict=True):
             if isinstance(given, Tensor) and given.dim() != 2:
                 raise ShapeError(
                     f"{self._name}: {name} has shape {tuple(given.shape)} but input is one "
                     f"sequence without a batch, so a state of two dimensions was expected."
                 )
-        return self._give(tuple(s.unsqueeze(1) if isinstance(s, Tensor) else s for s in state))
-
-    def _take(self, hx: Any) -> State:
-        """The caller's state as a tuple."""
-        return (hx,)
-
-    def _give(self, state: State) -> Any:
-        """A tuple as the caller's state."""
-        return state[0]
+        added = tuple(s.unsqueeze(1) if isinstance(s, Tensor) else s for s in state)
+        return given_state(self.state_names, added)
 
     # -- parameters and options -----------------------------------------------------------------
 
     def weights(self, suffix: str) -> Weights:
         """The parameters of one layer and direction: "_l0", "_l0_reverse", "_l1" and so on."""
+        product = self.spec.recurrent_product
         return Weights(
             self._tensor("weight_ih" + suffix),
-            self._tensor("weight_hh" + suffix),
+            self._tensor("weight_hh" + suffix) if product else None,
             self._tensor("bias_ih" + suffix) if self.bias else None,
-            self._tensor("bias_hh" + suffix) if self.bias else None,
+            self._tensor("bias_hh" + suffix) if self.bias and product else None,
             self._tensor("weight_hr" + suffix) if self.proj_size else None,
         )
 
@@ -309,17 +315,10 @@ class Recurrent(nn.Module):
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.num_directions]
 
     def _parameter_shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
-        rows = GATES[self.mode] * self.hidden_size
         columns = self.output_size * self.num_directions if layer else self.input_size
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight_ih": (rows, columns),
-            "weight_hh": (rows, self.output_size),
-        }
-        if self.bias:
-            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-        if self.proj_size:
-            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
-        return shapes
+        return self.spec.weight_shapes(
+            columns, self.hidden_size, proj_size=self.proj_size, bias=self.bias
+        )
 
     @property
     def _name(self) -> str:
@@ -333,6 +332,11 @@ class Recurrent(nn.Module):
             raise OptionError(
                 f"{self._name}: proj_size={self.proj_size}, but a projection makes the output "
                 f"smaller than hidden_size={self.hidden_size}."
+            )
+        if self.proj_size and not self.spec.projection:
+            raise OptionError(
+                f"{self._name}: proj_size={self.proj_size}, but the cell {self.spec.name!r} takes "
+                f"no projection. Leave proj_size out."
             )
         for name in ("dropout", "recurrent_dropout"):
             check_rate(self._name, name, getattr(self, name))
@@ -355,7 +359,8 @@ class Recurrent(nn.Module):
             for name, default in options.items()
             if getattr(self, name) != default
         ]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
+        cell = [repr(self.spec.name)] if type(self) is Recurrent else []
+        return ", ".join([*cell, str(self.input_size), str(self.hidden_size), *changed])
 
 
 def _reorder(state: State, order: Tensor | None) -> State:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnkit import kernels
-from rnnkit.cells.checks import check_input, check_size, check_state
+from rnnkit.cells.checks import check_input, check_size, check_state, named_states
 from rnnkit.cells.recurrent import Recurrent
 from rnnkit.cells.single import Cell
 from rnnkit.errors import OptionError, ShapeError
@@ -21,9 +21,10 @@ __all__ = ["Stream"]
 class Stream:
     """Steps a layer or a cell for `batch_size` sequences that advance together.
 
-    source: an `RNN`, `GRU` or `LSTM` of one direction, or a cell. Its weights are read once, when
-    the stream is made; what training does to them afterwards is not seen. There is no dropout and
-    no gradient. With the native kernel, results are those of the layer in eval mode to the bit.
+    source: an `RNN`, `GRU`, `LSTM` or other layer of one direction, or a cell. Its weights are read
+    once, when the stream is made; what training does to them afterwards is not seen. There is no
+    dropout and no gradient. With the native kernel, results are those of the layer in eval mode to
+    the bit.
 
     A stream cannot be copied or pickled: make another, and give it this one's `state`.
     Raises OptionError for a source with two directions.
@@ -45,17 +46,17 @@ class Stream:
         self._name = f"Stream of {type(source).__name__}"
         self._layered = isinstance(source, Recurrent)
         weights = _weights(source)
-        like, pairs = weights[0], source.state_names
-        self._input_weight = like.weight_ih.detach()
-        sizes = (like.weight_hh.shape[1], source.hidden_size)[: len(pairs)]
-        self._names = pairs
+        like = weights[0].weight_ih.detach()
+        self._input_weight, self._names = like, source.state_names
+        self._pair = named_states(source.spec.states)
         self._state = tuple(
-            like.weight_hh.new_zeros(len(weights), batch_size, size) for size in sizes
+            like.new_zeros(len(weights), batch_size, size)
+            for size in kernels.state_sizes(source.spec, weights[0])
         )
-        self._advance = kernels.stepper(source.mode, weights, self._state).step
+        self._advance = kernels.stepper(source.spec, weights, self._state).step
         self._output = self._state[0][-1]
-        self._shape = torch.Size((batch_size, like.weight_ih.shape[1]))
-        self._dtype = like.weight_ih.dtype
+        self._shape = torch.Size((batch_size, like.shape[1]))
+        self._dtype = like.dtype
 
     @property
     def batch_size(self) -> int:
@@ -101,16 +102,16 @@ class Stream:
         Of a cell, (B, H) each.
         """
         copies = [s.clone() if self._layered else s[0].clone() for s in self._state]
-        return tuple(copies) if len(copies) == 2 else copies[0]
+        return tuple(copies) if len(copies) > 1 else copies[0]
 
     def load_state(self, state: Any) -> None:
         """Go on from a state that `state` or a layer gave.
 
         Raises ShapeError if it does not fit.
         """
-        given = tuple(state) if len(self._names) == 2 else (state,)
+        given = tuple(state) if len(self._names) > 1 else (state,)
         if len(given) != len(self._names):
-            raise ShapeError(f"{self._name}: the pair (h, c) was expected as state.")
+            raise ShapeError(f"{self._name}: {self._pair} was expected as state.")
         held = [s if self._layered else s[0] for s in self._state]
         for name, value, place in zip(self._names, given, held, strict=True):
             check_state(self._name, name, value, tuple(place.shape), place.dtype)

@@ -11,13 +11,11 @@ from torch import Tensor, nn
 
 from rnnkit import kernels
 from rnnkit.bptt import Checkpointed, Policy, policy_of, unroll
-from rnnkit.kernels import GATES, Form, State, Weights
+from rnnkit.kernels import Form, State, Weights, state_sizes
 from rnnkit.packed import Layout
+from rnnkit.recurrence import CellSpec
 
 __all__ = ["run_through_time", "set_bptt", "using_bptt"]
-
-# What a step of a sequence keeps for backward, in columns of H; its output is one more.
-_KEPT = {"RNN_TANH": 0, "RNN_RELU": 0, "GRU": 4, "LSTM": 5}
 
 
 def set_bptt(module: nn.Module, policy: Policy | str | None) -> nn.Module:
@@ -67,7 +65,7 @@ def using_bptt(module: nn.Module, policy: Policy | str | None) -> Iterator[nn.Mo
 
 def run_through_time(
     policy: Policy,
-    mode: str,
+    spec: CellSpec,
     data: Any,
     form: Form,
     state: State | None,
@@ -83,21 +81,26 @@ def run_through_time(
     keeps = torch.is_grad_enabled()
     if not keeps or policy.exact:
         if keeps and isinstance(policy, Checkpointed) and checkpoint is None:
-            checkpoint = _segment(policy, mode, data, form, weights)
-        return kernels.run(mode, data, form, state, weights, checkpoint=checkpoint, **options)
+            checkpoint = _segment(policy, spec, data, form, weights)
+        return kernels.run(spec, data, form, state, weights, checkpoint=checkpoint, **options)
 
     def windowed(
-        mode: str, data: Tensor, layout: Layout, state: State, weights: Weights, **options: Any
+        spec: CellSpec,
+        data: Tensor,
+        layout: Layout,
+        state: State,
+        weights: Weights,
+        **options: Any,
     ) -> tuple[Any, State]:
-        return _in_windows(policy, mode, data, layout, state, weights, **options)
+        return _in_windows(policy, spec, data, layout, state, weights, **options)
 
-    output, final = kernels.run_packed(windowed, mode, data, form, state, weights, options)
+    output, final = kernels.run_packed(windowed, spec, data, form, state, weights, options)
     return output, tuple(s.unsqueeze(0) for s in final)
 
 
 def _in_windows(
     policy: Policy,
-    mode: str,
+    spec: CellSpec,
     data: Tensor,
     layout: Layout,
     state: State,
@@ -114,7 +117,7 @@ def _in_windows(
     def run(begin: int, end: int, before: State) -> tuple[Any, State]:
         """The sequences that are still running; those that end here give their last state."""
         output, after = kernels.run(
-            mode,
+            spec,
             data[starts[begin] : starts[end]],
             layout.between(begin, end),
             before,
@@ -145,19 +148,18 @@ def _in_windows(
 
 
 def _segment(
-    policy: Checkpointed, mode: str, data: Tensor, form: Form, weights: Weights
+    policy: Checkpointed, spec: CellSpec, data: Tensor, form: Form, weights: Weights
 ) -> int | None:
     """Steps of a segment, from what the native kernel keeps of a step and of a state."""
     if isinstance(form, Layout):
         steps, sequences = form.num_steps, form.num_sequences
     else:
         steps, sequences = data.shape[:2]
-    output_size = weights.weight_hh.shape[1]
-    hidden_size = weights.weight_hh.shape[0] // GATES[mode]
-    step = _KEPT[mode] * hidden_size + output_size
-    state = output_size + (hidden_size if mode == "LSTM" else 0)
-    row = sequences * weights.weight_hh.element_size()
+    sizes = state_sizes(spec, weights)
+    hidden_size = weights.weight_ih.shape[0] // spec.num_blocks
+    step = len(spec.kept) * hidden_size + sizes[0]
+    row = sequences * weights.weight_ih.element_size()
     lengths = policy.segment_lengths(
-        steps, step_bytes=row * step, state_bytes=row * state, levels=1
+        steps, step_bytes=row * step, state_bytes=row * sum(sizes), levels=1
     )
     return lengths[0] if lengths else None

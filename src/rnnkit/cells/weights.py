@@ -1,4 +1,4 @@
-"""Other libraries' weights to ours and back: the only place that knows other gate orders.
+"""Other libraries' weights to ours and back, by what each cell's spec says of their gate orders.
 
 | | gates | kernels | bias |
 |---|---|---|---|
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, ShapeError, check_option
-from rnnkit.kernels import GATES
+from rnnkit.recurrence import CellSpec, Keras, by_mode, cell_modes
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -40,17 +40,21 @@ def from_keras(
     >>> {name: tuple(tensor.shape) for name, tensor in weights.items()}
     {'weight_ih': (6, 3), 'weight_hh': (6, 2), 'bias_ih': (6,), 'bias_hh': (6,)}
     """
-    _check_mode(mode, reset_after)
-    _check_shapes(mode, kernel, recurrent_kernel, bias)
+    spec, keras = _known(mode, reset_after)
+    _check_shapes(spec, keras, kernel, recurrent_kernel, bias)
+
+    def ours(rows: Tensor) -> Tensor:
+        return _reordered(rows, keras.blocks, spec.blocks)
+
     weights = {
-        "weight_ih": _swap_gates(mode, torch.tensor(kernel).t()),
-        "weight_hh": _swap_gates(mode, torch.tensor(recurrent_kernel).t()),
+        "weight_ih": ours(torch.tensor(kernel).t()),
+        "weight_hh": ours(torch.tensor(recurrent_kernel).t()),
     }
     if bias is None:
         return weights
     # One bias where Keras has one: ours adds two, so the other is zero.
-    pair = torch.tensor(bias) if mode == "GRU" else torch.tensor(np.stack([bias, 0 * bias]))
-    bias_ih, bias_hh = (_swap_gates(mode, row) for row in pair)
+    pair = torch.tensor(bias if keras.biases == 2 else np.stack([bias, 0 * bias]))
+    bias_ih, bias_hh = map(ours, pair)
     return weights | {"bias_ih": bias_ih, "bias_hh": bias_hh}
 
 
@@ -63,44 +67,53 @@ def to_keras(mode: str, weights: Mapping[str, Tensor]) -> list[np.ndarray]:
     >>> [array.shape for array in keras]
     [(3, 8), (2, 8)]
     """
-    _check_mode(mode, reset_after=True)
-    ours = {name: _swap_gates(mode, tensor.detach()) for name, tensor in weights.items()}
-    keras = [ours["weight_ih"].t(), ours["weight_hh"].t()]
-    if "bias_ih" in ours:
-        pair = torch.stack([ours["bias_ih"], ours["bias_hh"]])
-        keras.append(pair if mode == "GRU" else pair.sum(dim=0))
-    return [np.ascontiguousarray(tensor.numpy()) for tensor in keras]
+    spec, keras = _known(mode, reset_after=True)
+    theirs = {
+        name: _reordered(tensor.detach(), spec.blocks, keras.blocks)
+        for name, tensor in weights.items()
+    }
+    given = [theirs["weight_ih"].t(), theirs["weight_hh"].t()]
+    if "bias_ih" in theirs:
+        pair = torch.stack([theirs["bias_ih"], theirs["bias_hh"]])
+        given.append(pair if keras.biases == 2 else pair.sum(dim=0))
+    return [np.ascontiguousarray(tensor.numpy()) for tensor in given]
 
 
-def _swap_gates(mode: str, rows: Tensor) -> Tensor:
-    """A GRU's first two gates change places; the other orders are the same."""
-    if mode != "GRU":
-        return rows.contiguous()
-    first, second, last = rows.chunk(3)
-    return torch.cat([second, first, last])
+def _reordered(rows: Tensor, given: tuple[str, ...], wanted: tuple[str, ...]) -> Tensor:
+    """Blocks of rows in another order; with biases, which have no columns, too."""
+    blocks = dict(zip(given, rows.chunk(len(given)), strict=True))
+    return torch.cat([blocks[name] for name in wanted])
 
 
-def _check_mode(mode: str, reset_after: bool) -> None:
-    check_option("mode", mode, GATES)
+def _known(mode: str, reset_after: bool) -> tuple[CellSpec, Keras]:
+    """The cell, and how Keras keeps it."""
+    found = {known: by_mode(known) for known in cell_modes()}
+    keras = {known: spec.keras for known, spec in found.items() if spec.keras is not None}
+    check_option("mode", mode, keras)
     if not reset_after:
         raise OptionError(
             "reset_after=False resets the state before its product, an equation that our GRU does "
             "not have. Train the Keras GRU with reset_after=True, its default."
         )
+    return found[mode], keras[mode]
 
 
 def _check_shapes(
-    mode: str, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray | None
+    spec: CellSpec,
+    keras: Keras,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None,
 ) -> None:
-    columns = GATES[mode] * recurrent_kernel.shape[0]
+    columns = spec.num_blocks * recurrent_kernel.shape[0]
     expected: dict[str, tuple[int, ...]] = {
         "kernel": (kernel.shape[0], columns),
         "recurrent_kernel": (recurrent_kernel.shape[0], columns),
-        "bias": (2, columns) if mode == "GRU" else (columns,),
+        "bias": (2, columns) if keras.biases == 2 else (columns,),
     }
     given = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
     for name, array in given.items():
         if array is not None and array.shape != expected[name]:
             raise ShapeError(
-                f"{mode}: {name} has shape {array.shape} but {expected[name]} was expected."
+                f"{spec.mode}: {name} has shape {array.shape} but {expected[name]} was expected."
             )

@@ -10,15 +10,21 @@ from typing import Any
 from rnnkit.cli.output import print_json, print_line, print_table, say
 from rnnkit.cli.parameters import check_named
 from rnnkit.cli.tasks import AnyDataset, AnyTask
+from rnnkit.recurrence import NO_CELL, by_name, cell_names, describe
 
-__all__ = ["CELLS", "compare"]
-
-CELLS = ["none", "rnn", "gru", "lstm"]
-
-NAMES = {"none": "none (feed-forward)", "rnn": "rnn (simple)"}
+__all__ = ["cells_to_compare", "compare"]
 
 # The share of the file that is kept for testing, where no other file is given.
 TEST_SHARE = 0.2
+
+
+def cells_to_compare() -> list[str]:
+    """Those that `compare` takes unless it is told: all but variants of another, and none.
+
+    >>> cells_to_compare()
+    ['none', 'rnn', 'gru', 'lstm']
+    """
+    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def compare(
     rows = []
     for cell in cells:
         if not quiet:
-            say(f"cell: {NAMES.get(cell, cell)}")
+            say(f"cell: {describe(cell)}")
         rows.append(_reached(task, {**settings, "cell": cell}, train, held_out))
     if as_json:
         counts = {"train": len(train), "test": len(held_out)}
@@ -89,7 +95,7 @@ def _print(task: AnyTask, rows: Sequence[Reached], tested: int) -> None:
         ["cell", task.score_name, "parameters", "seconds", "epochs"],
         [
             [
-                NAMES.get(row.cell, row.cell),
+                describe(row.cell),
                 f"{row.score:.4f}",
                 f"{row.parameters:,}",
                 f"{row.seconds:,.1f}",

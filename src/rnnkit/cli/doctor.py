@@ -11,6 +11,7 @@ from typing import Any
 
 from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import OptionError
+from rnnkit.recurrence import cell_modes
 
 __all__ = ["doctor", "examine"]
 
@@ -83,7 +84,7 @@ def _torch() -> dict[str, Any]:
         import torch
     except (ImportError, OSError) as error:
         return {"torch error": str(error).splitlines()[0]}
-    from rnnkit.kernels import GATES, available, kernel_for
+    from rnnkit.kernels import available, kernel_for
 
     found: dict[str, Any] = {
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
@@ -91,7 +92,7 @@ def _torch() -> dict[str, Any]:
     }
     try:
         found["kernels available"] = ", ".join(available())
-        found["kernel"] = {mode: kernel_for(mode) for mode in GATES}
+        found["kernel"] = {mode: kernel_for(mode) for mode in cell_modes()}
     except OptionError as error:
         found["kernel"] = {"error": str(error)}
     return found

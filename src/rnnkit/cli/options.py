@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.parameters import cells_to_compare
+from rnnkit.recurrence import NO_CELL, cell_names, describe
+
 TRAINING = "Training"
 NETWORK = "Network"
 DATA = "Data"
@@ -32,7 +35,7 @@ Cells = Annotated[
     typer.Option(
         "--cell",
         metavar="CELL",
-        help="A cell to compare; may be repeated (default: none, rnn, gru, lstm).",
+        help=f"A cell to compare; may be repeated (default: {', '.join(cells_to_compare())}).",
         rich_help_panel=NETWORK,
     ),
 ]

@@ -69,7 +69,7 @@ def _add_compare(task: AnyTask) -> None:
             parameters,
             _read(task, data, given),
             None if test is None else _read(task, test, given),
-            cells=cells or comparing.CELLS,
+            cells=cells or comparing.cells_to_compare(),
             quiet=quiet,
             as_json=as_json,
         )

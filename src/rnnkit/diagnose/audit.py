@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rnnkit import randomness
 from rnnkit.bptt import Full, Policy, RandomTruncated, Truncated, policy_of
+from rnnkit.cells import spec_of
 from rnnkit.diagnose.flow import plain
 from rnnkit.diagnose.plotting import Panels, figure
 from rnnkit.diagnose.subject import Loss, Subject, kept_gradients, subject_of
@@ -228,16 +229,16 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 def _recurrent_parameters(module: nn.Module) -> dict[str, list[str]]:
-    """The names of the trained parameters of each module that has a W_hh."""
+    """The names of the trained parameters of each recurrent layer and cell."""
     found: dict[str, list[str]] = {}
     for name, part in module.named_modules():
         own = [n for n, p in part.named_parameters(recurse=False) if p.requires_grad]
-        if any(parameter.startswith("weight_hh") for parameter in own):
+        if spec_of(part) is not None and own:
             prefix = f"{name}." if name else ""
             found[name or type(part).__name__] = [prefix + parameter for parameter in own]
     if not found:
         raise InputError(
-            f"{type(module).__name__} has no trained recurrent weight (weight_hh): there is no "
+            f"{type(module).__name__} has no trained recurrent weight: there is no "
             f"back-propagation through time to truncate."
         )
     return found

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
+from rnnkit.cells import spec_of
 from rnnkit.diagnose.plotting import Panels, figure
-from rnnkit.diagnose.recurrences import Held, RecurrentWeights, hold, recurrent_weights
+from rnnkit.diagnose.recurrences import Held, RecurrentWeights, hold, recurrences, recurrent_weights
 from rnnkit.diagnose.subject import Loss, Subject, kept_gradients, subject_of
 from rnnkit.diagnose.watching import Walk, Watched, mean_by_lag, watched
 from rnnkit.errors import InputError
@@ -29,7 +31,6 @@ EXPLODED = 1e3
 LOW, HIGH = 0.1, 0.9
 """A gate below or above is saturated (Karpathy, Johnson & Fei-Fei 2016, section 4.2)."""
 
-_FORGETS = {"LSTM": "f", "GRU": "z"}
 _BUCKETS = 8
 
 
@@ -181,19 +182,20 @@ def gradient_flow(
         gradients = dict(_stepwise(subject) if subject.stepwise else _inside(subject))
         held = {one.layer: one for one in hold(subject.module, subject.forward)}
     weights = {one.layer: one for one in recurrent_weights(subject.module)}
-    if not weights and not gradients:
+    kinds = {one.layer: one.kind for one in recurrences(subject.module)}
+    if not kinds and not gradients:
         raise InputError(
             f"{type(subject.module).__name__} has no recurrent layer: nothing goes back through "
             f"time. A model with cell='none' has no memory to look into."
         )
-    names = list(dict.fromkeys([*weights, *gradients]))
+    names = list(dict.fromkeys([*kinds, *gradients]))
     layers = [
         LayerFlow(
             name,
-            weights[name].kind if name in weights else type(subject.module).__name__,
+            kinds.get(name, type(subject.module).__name__),
             **gradients.get(name, {}),
             weights=weights.get(name),
-            gates=_gate_use(held[name], weights[name].kind) if name in held else None,
+            gates=_gate_use(held[name]) if name in held else None,
         )
         for name in names
     ]
@@ -226,14 +228,26 @@ def _places(name: str, part: Any) -> Iterator[tuple[str, tuple[int, int | None],
         for walk in range(part.num_layers * part.num_directions):
             layer, direction = divmod(walk, part.num_directions)
             suffix = f".l{layer}" + ("_reverse" if direction else "")
-            yield (name + suffix).lstrip("."), (0, 1 if part.mode == "LSTM" else None), walk
+            yield (name + suffix).lstrip("."), (0, _cell_place(part)), walk
     elif hasattr(part, "cells"):  # a decoder, whose layers' states stand side by side
-        each = 2 if part.cell == "lstm" else 1
-        for layer in range(len(part.cells)):
-            place = layer * each
-            yield f"{name}.cells.{layer}", (place, place + 1 if each == 2 else None), 0
+        place = 0
+        for layer, cell in enumerate(part.cells):
+            memory = _cell_place(cell)
+            yield f"{name}.cells.{layer}", (place, None if memory is None else place + memory), 0
+            place += _num_states(cell)
     else:  # a cell, run over a whole sequence
-        yield name, (0, 1 if part.mode == "LSTM" else None), 0
+        yield name, (0, _cell_place(part)), 0
+
+
+def _num_states(part: nn.Module) -> int:
+    """How many vectors a layer, a cell or its feed-forward contrast carries."""
+    spec = spec_of(part)
+    return 1 if spec is None else len(spec.states)
+
+
+def _cell_place(part: nn.Module) -> int | None:
+    """Which of them is the memory, c; None without."""
+    return 1 if _num_states(part) > 1 else None
 
 
 def _curves(
@@ -251,7 +265,7 @@ def _stepwise(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     policy = Watched(num_streams=subject.num_streams)
     subject.backward(policy)
     (walk,) = policy.walks
-    names = [weights.layer for weights in recurrent_weights(subject.module)]
+    names = [one.layer for one in recurrences(subject.module)]
     places = sorted(walk.states)
     # A pair (h, c) of n layers each, as torch gives it; otherwise every vector stands for itself.
     pairs = len(names) > 0 and len(places) == 2 * len(names)
@@ -265,17 +279,17 @@ def _stepwise(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 # -- gates and losses ---------------------------------------------------------------------------
 
 
-def _gate_use(held: Held, kind: str) -> GateUse:
+def _gate_use(held: Held) -> GateUse:
     low, high = {}, {}
     for gate, values in (held.gates or {"h": held.h}).items():
         rows = held.valid(values)
-        if gate in ("g", "n", "h"):
+        if gate in (*held.spec.signed, "h"):
             high[gate] = float((np.abs(rows) > HIGH).mean())
         else:
             low[gate], high[gate] = float((rows < LOW).mean()), float((rows > HIGH).mean())
-    forget = held.gates.get(_FORGETS.get(kind, ""))
-    if forget is None:
+    if held.spec.remembers is None:
         return GateUse(low, high, None)
+    forget = held.gates[held.spec.remembers]
     mean = np.clip(held.valid(forget).mean(axis=0), 1e-12, 1 - 1e-12)
     return GateUse(low, high, -1.0 / np.log(mean))
 

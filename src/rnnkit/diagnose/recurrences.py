@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from rnnkit.cells import GRU, LSTM, RNN
+from rnnkit.cells import Recurrent, is_layer, spec_of
 from rnnkit.packed import Packed
+from rnnkit.recurrence import CellSpec
 
-__all__ = ["GATES", "Held", "RecurrentWeights", "hold", "recurrent_weights"]
-
-GATES = {1: ("h",), 3: ("r", "z", "n"), 4: ("i", "f", "g", "o")}
-"""The names of the blocks of rows of a weight, by their number."""
-
-_SUFFIXES = ("", "_reverse")
+__all__ = ["Held", "Recurrence", "RecurrentWeights", "hold", "recurrences", "recurrent_weights"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,46 @@ class RecurrentWeights:
         }
 
 
+class Recurrence(NamedTuple):
+    """One layer and direction, or a cell: its name here, its module and what ends its weights'."""
+
+    layer: str
+    part: nn.Module
+    suffix: str
+    spec: CellSpec
+
+    @property
+    def kind(self) -> str:
+        """The class of its module."""
+        return type(self.part).__name__
+
+
+def recurrences(module: nn.Module) -> list[Recurrence]:
+    """Every recurrence inside a module: `encoder.l0_reverse` of a layer; a cell by its own name."""
+    return [
+        Recurrence((name + suffix.replace("_l", ".l", 1)).lstrip("."), part, suffix, spec)
+        for name, part in module.named_modules()
+        if (spec := spec_of(part)) is not None
+        for suffix in _suffixes(part)
+    ]
+
+
+def _suffixes(part: Any) -> list[str]:
+    if not is_layer(part):
+        return [""]
+    directions = ("", "_reverse") if part.bidirectional else ("",)
+    return [f"_l{layer}{end}" for layer in range(part.num_layers) for end in directions]
+
+
 def recurrent_weights(module: nn.Module) -> list[RecurrentWeights]:
     """Every W_hh inside a module, of rnnkit's and of torch's layers and cells."""
+    weights = [
+        (one, getattr(one.part, "weight_hh" + one.suffix, None)) for one in recurrences(module)
+    ]
     return [
-        RecurrentWeights(_label(name, parameter), type(part).__name__, _blocks(part, weight))
-        for name, part in module.named_modules()
-        for parameter, weight in part.named_parameters(recurse=False)
-        if parameter.startswith("weight_hh")
+        RecurrentWeights(one.layer, one.kind, _blocks(one.spec, weight))
+        for one, weight in weights
+        if isinstance(weight, Tensor)
     ]
 
 
@@ -59,10 +88,11 @@ def recurrent_weights(module: nn.Module) -> list[RecurrentWeights]:
 class Held:
     """What one layer and direction held: (T, B, H) each, zeros past `lengths`, (B,).
 
-    h and c as in the equations; gates by name.
+    h and c as in the equations; gates by name. spec: the layer's cell.
     """
 
     layer: str
+    spec: CellSpec
     h: np.ndarray
     c: np.ndarray | None
     gates: dict[str, np.ndarray]
@@ -85,7 +115,7 @@ def hold(module: nn.Module, forward: Callable[[], Any]) -> list[Held]:
     handles = [
         part.register_forward_pre_hook(_holder(name, held), with_kwargs=True)
         for name, part in module.named_modules()
-        if _is_layer(part)
+        if is_layer(part)
     ]
     try:
         forward()
@@ -93,10 +123,6 @@ def hold(module: nn.Module, forward: Callable[[], Any]) -> list[Held]:
         for handle in handles:
             handle.remove()
     return held
-
-
-def _is_layer(part: nn.Module) -> bool:
-    return isinstance(part, RNN | GRU | LSTM | nn.RNN | nn.GRU | nn.LSTM)
 
 
 def _holder(name: str, held: list[Held]) -> Callable[..., None]:
@@ -114,12 +140,8 @@ def _traced(
     x, hx, lengths = _padded(x, hx, lengths, layer.batch_first)
     steps, batch = x.shape[time_dim], x.shape[1 - time_dim]
     sizes = np.asarray([steps] * batch if lengths is None else lengths, dtype=np.int64)
-    suffixes = [
-        f".l{number}{direction}"
-        for number in range(layer.num_layers)
-        for direction in _SUFFIXES[: layer.num_directions]
-    ]
-    for suffix, trace in zip(suffixes, layer.trace(x, hx, lengths=lengths), strict=True):
+    traces = layer.trace(x, hx, lengths=lengths)
+    for one, trace in zip(recurrences(layer), traces, strict=True):
 
         def array(tensor: Tensor) -> np.ndarray:
             shown = tensor.transpose(0, 1) if layer.batch_first else tensor
@@ -128,7 +150,7 @@ def _traced(
 
         c = None if trace.c is None else array(trace.c)
         gates = {gate: array(values) for gate, values in trace.gates.items()}
-        yield Held((name + suffix).lstrip("."), array(trace.h), c, gates, sizes)
+        yield Held(f"{name}.{one.layer}".lstrip("."), layer.spec, array(trace.h), c, gates, sizes)
 
 
 def _padded(x: Any, hx: Any, lengths: Any, batch_first: bool) -> tuple[Tensor, Any, Any]:
@@ -149,38 +171,29 @@ def _with_batch(hx: Any) -> Any:
     return tuple(s.unsqueeze(1) for s in hx) if isinstance(hx, tuple) else hx.unsqueeze(1)
 
 
-def _ours(part: Any) -> Any:
+def _ours(part: Recurrent | nn.RNNBase) -> Recurrent:
     """A layer of rnnkit with the weights of one of torch's."""
-    if isinstance(part, RNN | GRU | LSTM):
+    spec = spec_of(part)
+    if isinstance(part, Recurrent):
         return part
-    options: dict[str, Any] = {
-        "num_layers": part.num_layers,
-        "bias": part.bias,
-        "batch_first": part.batch_first,
-        "bidirectional": part.bidirectional,
-    }
-    sizes = part.input_size, part.hidden_size
-    weight = part.weight_ih_l0
-    options |= {"dtype": weight.dtype, "device": weight.device}
-    layer: nn.Module
-    if isinstance(part, nn.LSTM):
-        layer = LSTM(*sizes, proj_size=part.proj_size, **options)
-    elif isinstance(part, nn.GRU):
-        layer = GRU(*sizes, **options)
-    else:
-        layer = RNN(*sizes, nonlinearity=part.nonlinearity, **options)
+    assert spec is not None
+    weight = next(part.parameters())
+    layer = Recurrent(
+        spec,
+        part.input_size,
+        part.hidden_size,
+        part.num_layers,
+        part.bias,
+        part.batch_first,
+        bidirectional=part.bidirectional,
+        proj_size=part.proj_size,
+        device=weight.device,
+        dtype=weight.dtype,
+    )
     layer.load_state_dict(part.state_dict())
     return layer.eval()
 
 
-def _label(name: str, parameter: str) -> str:
-    """`encoder` and `weight_hh_l0_reverse` are `encoder.l0_reverse`; a cell is itself."""
-    suffix = parameter.removeprefix("weight_hh").replace("_l", ".l", 1)
-    return (name + suffix).lstrip(".")
-
-
-def _blocks(part: nn.Module, weight: Tensor) -> dict[str, np.ndarray]:
-    hidden = int(getattr(part, "hidden_size", weight.shape[1]))
-    blocks = torch.split(weight.detach().double().cpu(), hidden)
-    names = GATES.get(len(blocks), tuple(f"block {n}" for n in range(len(blocks))))
-    return {name: block.numpy() for name, block in zip(names, blocks, strict=True)}
+def _blocks(spec: CellSpec, weight: Tensor) -> dict[str, np.ndarray]:
+    blocks = weight.detach().double().cpu().chunk(spec.num_blocks)
+    return {name: block.numpy() for name, block in zip(spec.blocks, blocks, strict=True)}

@@ -27,12 +27,16 @@ MOST_LABELS = 60
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One layer and direction: h, c (LSTM) and the gates by name, (T, H) each, in order of time."""
+    """One layer and direction: h, c (LSTM) and the gates by name, (T, H) each, in order of time.
+
+    signed: the names of those in (-1, 1), or without bounds; the others are in (0, 1).
+    """
 
     layer: str
     h: np.ndarray
     c: np.ndarray | None
     gates: dict[str, np.ndarray]
+    signed: tuple[str, ...] = ("h", "c")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class StateTrace:
         for one in self.layers:
             named = {"h": one.h, **({} if one.c is None else {"c": one.c}), **one.gates}
             for name, values in named.items():
-                found[f"{one.layer} {name}"] = self._map(values, signed=name in "hcgn")
+                found[f"{one.layer} {name}"] = self._map(values, signed=name in one.signed)
         return found
 
     def plot(self) -> Figure:
@@ -145,4 +149,4 @@ def trace(model: Any, x: Any, *, state: Any = None, batch_first: bool = False) -
 def _first(held: Held) -> LayerTrace:
     c = None if held.c is None else held.c[:, 0]
     gates = {gate: values[:, 0] for gate, values in held.gates.items()}
-    return LayerTrace(held.layer, held.h[:, 0], c, gates)
+    return LayerTrace(held.layer, held.h[:, 0], c, gates, ("h", "c", *held.spec.signed))

@@ -1,16 +1,13 @@
 """The recurrences themselves: the equations, faster ways to run them, and the choice of one."""
 
 from rnnkit.kernels.dispatch import available, kernel_for, run, run_packed, step, use_kernel
-from rnnkit.kernels.interface import GATES, Form, Padded, State, Weights
+from rnnkit.kernels.interface import Form, Padded, State, Weights, state_sizes
 from rnnkit.kernels.library import use_isa
 from rnnkit.kernels.linear import linear
-from rnnkit.kernels.reference import STEPS
 from rnnkit.kernels.stepping import Stepper, stepper
 from rnnkit.kernels.tracing import Trace, trace
 
 __all__ = [
-    "GATES",
-    "STEPS",
     "Form",
     "Padded",
     "State",
@@ -22,6 +19,7 @@ __all__ = [
     "linear",
     "run",
     "run_packed",
+    "state_sizes",
     "step",
     "stepper",
     "trace",

@@ -14,7 +14,6 @@ from torch import Tensor
 from rnnkit.errors import OptionError, check_option
 from rnnkit.kernels import fused, library, native, operators, reference, unrolled
 from rnnkit.kernels.interface import (
-    GATES,
     LOW_PRECISION,
     Form,
     Kernel,
@@ -24,24 +23,21 @@ from rnnkit.kernels.interface import (
     zero_state,
 )
 from rnnkit.packed import Layout
+from rnnkit.recurrence import CellSpec, by_mode
 
 __all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "run_packed", "step", "use_kernel"]
 
 ENVIRONMENT_VARIABLE = "RNNKIT_KERNEL"
 
-NATIVE, REFERENCE = "native", "reference"
+NATIVE, TORCH, REFERENCE = NAMES = ("native", "torch", "reference")
 
-# For each name besides "native", the kernel of each mode.
-_KERNELS: dict[str, dict[str, Kernel]] = {
-    "torch": {
-        "LSTM": fused.run,
-        "GRU": unrolled.run,
-        "RNN_TANH": unrolled.run,
-        "RNN_RELU": unrolled.run,
-    },
-    REFERENCE: dict.fromkeys(GATES, reference.run),
+# What a cell's `torch_kernel` can name.
+_TORCH_KERNELS: dict[str, Kernel] = {
+    "fused_lstm": fused.fused_lstm,
+    "unrolled_gru": unrolled.unrolled_gru,
+    "unrolled_relu": unrolled.unrolled_relu,
+    "unrolled_tanh": unrolled.unrolled_tanh,
 }
-_NAMES = (NATIVE, *_KERNELS)
 
 _forced: ContextVar[str | None] = ContextVar("rnnkit_kernel", default=None)
 
@@ -54,7 +50,7 @@ def available() -> tuple[str, ...]:
     >>> available()[-2:]
     ('torch', 'reference')
     """
-    return _NAMES if library.load() is not None else _NAMES[1:]
+    return NAMES if library.load() is not None else NAMES[1:]
 
 
 def kernel_for(
@@ -63,34 +59,39 @@ def kernel_for(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> str:
-    """The name of the kernel that runs a mode ("RNN_TANH", "RNN_RELU", "GRU" or "LSTM").
+    """The name of the kernel that runs a cell, named by its mode ("RNN_TANH", "GRU", "LSTM", ...).
 
-    `use_kernel` decides, else the environment variable RNNKIT_KERNEL, else the first available:
-    "native" for float32 and float64 on the CPU, "torch" for the rest. But under a transform of
-    `torch.func` it is always "reference", whose operators every transform knows.
-    Raises OptionError if either names an unknown kernel, or "native" where that cannot run.
+    `use_kernel` decides, else the environment variable RNNKIT_KERNEL, else the first that the cell
+    has and that can run: "native" for float32 and float64 on the CPU, "torch" for the rest. But
+    under a transform of `torch.func` it is always "reference", whose operators every transform
+    knows.
+    Raises OptionError if either names an unknown kernel, or one that cannot run the cell there.
 
     >>> kernel_for("GRU", dtype=torch.bfloat16)
     'torch'
     """
-    check_option("mode", mode, GATES)
-    name: str = chosen(dtype, torch.device(device).type)
+    name: str = chosen(dtype, torch.device(device).type, by_mode(mode).kernels)
     return name
 
 
 # A compiled graph keeps the kernel that was chosen while it was traced.
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def chosen(dtype: torch.dtype, device_type: str) -> str:
-    """`kernel_for`, which is the same for every mode."""
+def chosen(dtype: torch.dtype, device_type: str, kernels: tuple[str, ...] = NAMES) -> str:
+    """`kernel_for` a cell that has these kernels."""
     if operators.is_transformed():
         return REFERENCE
     source, name = "kernel", _forced.get()
     if name is None:
         source, name = ENVIRONMENT_VARIABLE, os.environ.get(ENVIRONMENT_VARIABLE)
     if not name:
-        return _NAMES[0] if _obstacle(dtype, device_type) is None else _NAMES[1]
-    if name not in _NAMES:
-        check_option(source, name, _NAMES)
+        runs = kernels[0] != NATIVE or _obstacle(dtype, device_type) is None
+        return kernels[0] if runs else kernels[1]
+    if name not in NAMES:
+        check_option(source, name, NAMES)
+    if name not in kernels:
+        raise OptionError(
+            f"{source}={name!r} cannot run here: the cell has the kernels {', '.join(kernels)}."
+        )
     obstacle = _obstacle(dtype, device_type) if name == NATIVE else None
     if obstacle is not None:
         raise OptionError(f"{source}='native' cannot run here: {obstacle}")
@@ -114,7 +115,7 @@ def use_kernel(name: str) -> Iterator[None]:
     ...     kernel_for("LSTM")
     'reference'
     """
-    check_option("kernel", name, _NAMES)
+    check_option("kernel", name, NAMES)
     token = _forced.set(name)
     try:
         yield
@@ -123,7 +124,7 @@ def use_kernel(name: str) -> Iterator[None]:
 
 
 def run(
-    mode: str,
+    spec: CellSpec,
     data: Tensor,
     form: Form,
     state: State | None,
@@ -134,28 +135,29 @@ def run(
     need_output: bool = True,
     checkpoint: int | None = None,
 ) -> tuple[Any, State]:
-    """Run one layer in one direction over packed rows or a padded batch.
+    """Run one layer of a cell in one direction over packed rows or a padded batch.
 
     form: a `Layout` with data (N, I), or `Padded` with data (T, B, I).
-    state: (h_0,) or (h_0, c_0), (B, H) each, in sorted order if packed and in the caller's if
-    padded; None: zeros.
+    state: (h_0,) or (h_0, c_0), as the cell has it, (B, H) each, in sorted order if packed and in
+    the caller's if padded; None: zeros.
     Returns output, in the form of data, and the final state, (1, B, H) each, as a layer's part of
     torch's: at each sequence's own last step (its first, if reverse). Of padded output, what is
     past a length is 0.
-    need_state=False leaves an LSTM's c_n out: (h_n,). need_output=False gives None as output.
+    need_state=False leaves what is not h out: (h_n,). need_output=False gives None as output.
     checkpoint: wished steps of a segment; of these the native kernel keeps only the first states,
     and computes the rest again in backward, with the same gradient to the bit. Other kernels keep
     everything.
 
+    >>> from rnnkit.recurrence import RELU
     >>> weights = Weights(torch.zeros(2, 3), torch.zeros(2, 2), torch.ones(2), torch.zeros(2))
-    >>> output, (h_n,) = run("RNN_RELU", torch.ones(3, 3), Layout([2, 1]), None, weights)
+    >>> output, (h_n,) = run(RELU, torch.ones(3, 3), Layout([2, 1]), None, weights)
     >>> output.shape, h_n.shape
     (torch.Size([3, 2]), torch.Size([1, 2, 2]))
     """
-    name, cast = _choose(data)
+    name, cast = _choose(spec, data)
     if name == NATIVE:
         return native.run(
-            mode,
+            spec,
             data,
             form,
             state,
@@ -169,32 +171,40 @@ def run(
     if cast:
         data, state, weights = _in_float32(data, state, weights)
     with torch.autocast("cpu", enabled=False):
-        output, final = run_packed(_KERNELS[name][mode], mode, data, form, state, weights, options)
+        output, final = run_packed(_kernel(spec, name), spec, data, form, state, weights, options)
     return output if need_output else None, tuple(s.unsqueeze(0) for s in final)
 
 
-def step(mode: str, x: Tensor, state: State | None, weights: Weights) -> State:
-    """One step of one layer: x (B, I) and the state, (B, H) each, None: zeros, to the new state.
+def step(spec: CellSpec, x: Tensor, state: State | None, weights: Weights) -> State:
+    """One step of a cell: x (B, I) and the state, (B, H) each, None: zeros, to the new state.
 
     The reference's: the native kernel reads the weights anew at each call, and for one step that
     costs what it saves (measured: equal up to H=256, half as fast at H=512). See `stepper`.
 
+    >>> from rnnkit.recurrence import RELU
     >>> weights = Weights(torch.zeros(2, 3), torch.zeros(2, 2), torch.ones(2), torch.zeros(2))
-    >>> step("RNN_RELU", torch.ones(1, 3), None, weights)
+    >>> step(RELU, torch.ones(1, 3), None, weights)
     (tensor([[1., 1.]]),)
     """
     if torch.is_autocast_enabled("cpu"):
         x, state, weights = _in_float32(x, state, weights)
         with torch.autocast("cpu", enabled=False):
-            return step(mode, x, state, weights)
-    return reference.STEPS[mode](x, state or zero_state(mode, x, len(x), weights), weights)
+            return step(spec, x, state, weights)
+    state = state or zero_state(spec, x, len(x), weights)
+    return reference.advance(spec, x, state, weights)[0]
 
 
-def _choose(data: Tensor) -> tuple[str, bool]:
+def _kernel(spec: CellSpec, name: str) -> Kernel:
+    """The cell's kernel of that name, which is not "native"."""
+    torch_kernel = spec.torch_kernel if name == TORCH else None
+    return reference.run if torch_kernel is None else _TORCH_KERNELS[torch_kernel]
+
+
+def _choose(spec: CellSpec, data: Tensor) -> tuple[str, bool]:
     """The kernel for this input, and whether autocast will have it in float32."""
     cast = data.is_cpu and torch.is_autocast_enabled("cpu")
     dtype = torch.float32 if cast and data.dtype in LOW_PRECISION else data.dtype
-    return chosen(dtype, data.device.type), cast
+    return chosen(dtype, data.device.type, spec.kernels), cast
 
 
 def _in_float32(
@@ -208,7 +218,7 @@ def _in_float32(
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def run_packed(
     kernel: Kernel,
-    mode: str,
+    spec: CellSpec,
     data: Tensor,
     form: Form,
     state: State | None,
@@ -217,12 +227,12 @@ def run_packed(
 ) -> tuple[Tensor, State]:
     """Run a kernel that takes packed rows, also on a padded batch; final states are (B, H)."""
     if isinstance(form, Layout):
-        state = state or zero_state(mode, data, form.num_sequences, weights)
-        return kernel(mode, data, form, state, weights, **options)
+        state = state or zero_state(spec, data, form.num_sequences, weights)
+        return kernel(spec, data, form, state, weights, **options)
     steps, sequences = data.shape[:2]
     layout = form.layout(steps, sequences)
-    state = _reorder(state or zero_state(mode, data, sequences, weights), layout, layout.order)
-    output, final = kernel(mode, form.pack(data), layout, state, weights, **options)
+    state = _reorder(state or zero_state(spec, data, sequences, weights), layout, layout.order)
+    output, final = kernel(spec, form.pack(data), layout, state, weights, **options)
     return form.unpack(output, steps, sequences), _reorder(final, layout, layout.inverse)
 
 

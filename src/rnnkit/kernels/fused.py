@@ -21,15 +21,16 @@ from torch import Tensor
 
 from rnnkit.kernels.interface import State, Weights
 from rnnkit.packed import Layout
+from rnnkit.recurrence import CellSpec
 
-__all__ = ["run"]
+__all__ = ["fused_lstm"]
 
 # sigmoid(-HOLD) is 0 and sigmoid(HOLD) is 1, whatever the rest of the gate adds to it.
 HOLD = 1e4
 
 
-def run(
-    mode: str,  # noqa: ARG001 - a kernel's signature; this one is for "LSTM" alone
+def fused_lstm(
+    spec: CellSpec,  # noqa: ARG001 - a kernel's signature; this one knows its cell
     data: Tensor,
     layout: Layout,
     state: State,

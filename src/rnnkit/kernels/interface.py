@@ -2,12 +2,13 @@
 
 A kernel runs a recurrence over packed rows (`rnnkit.packed.Layout`):
 
-    kernel(mode, data, layout, state, weights, reverse=..., need_state=...) -> (output, final_state)
+    kernel(spec, data, layout, state, weights, reverse=..., need_state=...) -> (output, final_state)
 
-data: (N, I); state: h_0, or h_0 and c_0 for an LSTM, each (B, H), in the layout's order.
+spec: the cell (`rnnkit.recurrence`). data: (N, I); state: as the cell has it, (h_0,) or (h_0, c_0),
+each (B, H), in the layout's order.
 output: (N, H), row by row as data; final_state: each sequence's state when it has been read
 through, as `state`. `reverse` reads each sequence from its own last step to its first.
-With `need_state=False` an LSTM's c_n is left out of the final state; h_n is always there.
+With `need_state=False` the final state may be h_n alone, which is always there.
 Gate order is PyTorch's: LSTM i, f, g, o; GRU r, z, n, with the reset after the product.
 
 The native kernel also takes padded tensors (`Padded`) as they are, and gives final states as
@@ -25,9 +26,9 @@ from torch import Tensor
 
 from rnnkit.errors import ShapeError
 from rnnkit.packed import Layout
+from rnnkit.recurrence import CellSpec
 
 __all__ = [
-    "GATES",
     "LOW_PRECISION",
     "Form",
     "Kernel",
@@ -35,12 +36,10 @@ __all__ = [
     "State",
     "Weights",
     "in_float32",
+    "state_sizes",
     "walk",
     "zero_state",
 ]
-
-GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
-"""The modes, and how many gates (blocks of rows in a weight) each has."""
 
 LOW_PRECISION = (torch.bfloat16, torch.float16)
 """What autocast makes of a network's other layers; a recurrence under it is in float32."""
@@ -49,17 +48,24 @@ State = tuple[Tensor, ...]
 
 
 class Weights(NamedTuple):
-    """The parameters of one layer and direction, G gates stacked by rows.
+    """The parameters of one layer and direction, G blocks stacked by rows.
 
-    weight_ih: (G*H, I); weight_hh: (G*H, H), or (G*H, P) with a projection; biases: (G*H,);
-    weight_hr: (P, H), the projection of an LSTM's output.
+    weight_ih: (G*H, I); weight_hh: (G*H, H), or (G*H, P) with a projection, None of a cell without
+    a recurrent product, which has no bias_hh either; biases: (G*H,); weight_hr: (P, H), the
+    projection of the output.
     """
 
     weight_ih: Tensor
-    weight_hh: Tensor
+    weight_hh: Tensor | None = None
     bias_ih: Tensor | None = None
     bias_hh: Tensor | None = None
     weight_hr: Tensor | None = None
+
+    @property
+    def recurrent(self) -> Tensor:
+        """weight_hh of a cell that has one."""
+        assert self.weight_hh is not None
+        return self.weight_hh
 
 
 class Padded:
@@ -123,7 +129,7 @@ class Kernel(Protocol):
 
     def __call__(
         self,
-        mode: str,
+        spec: CellSpec,
         data: Tensor,
         layout: Layout,
         state: State,
@@ -140,12 +146,16 @@ def in_float32(value: Any) -> Any:
     return value.float() if low else value
 
 
-def zero_state(mode: str, like: Tensor, sequences: int, weights: Weights) -> State:
-    """h_0 (B, P), and for an LSTM c_0 (B, H), of zeros."""
-    h_0 = like.new_zeros(sequences, weights.weight_hh.shape[1])
-    if mode != "LSTM":
-        return (h_0,)
-    return h_0, like.new_zeros(sequences, weights.weight_hh.shape[0] // GATES[mode])
+def state_sizes(spec: CellSpec, weights: Weights) -> tuple[int, ...]:
+    """Features of each state: P of h, H of the others."""
+    hidden_size = weights.weight_ih.shape[0] // spec.num_blocks
+    projection = weights.weight_hr
+    return spec.state_sizes(hidden_size, hidden_size if projection is None else len(projection))
+
+
+def zero_state(spec: CellSpec, like: Tensor, sequences: int, weights: Weights) -> State:
+    """h_0 (B, P) and the other states (B, H), of zeros."""
+    return tuple(like.new_zeros(sequences, size) for size in state_sizes(spec, weights))
 
 
 def walk(layout: Layout, *, reverse: bool) -> Iterator[tuple[int, slice, int]]:

@@ -27,9 +27,9 @@ __all__ = [
     "BAD_BATCH_SIZES",
     "BAD_LENGTH",
     "CALL",
+    "CELL",
     "DTYPES",
     "LAYER",
-    "MODES",
     "NO_MEMORY",
     "OK",
     "find",
@@ -45,9 +45,8 @@ __all__ = [
 
 LIBRARY_VARIABLE, ISA_VARIABLE = "RNNKIT_LIBRARY", "RNNKIT_ISA"
 FILE_NAMES = ("librnnkit_native.so", "librnnkit_native.dylib", "rnnkit_native.dll")
-ABI = 2
+ABI = 3
 
-MODES = {"RNN_TANH": 0, "RNN_RELU": 1, "GRU": 2, "LSTM": 3}
 DTYPES = {torch.float32: 0, torch.float64: 1}
 OK, BAD_SIZE, BAD_LENGTH, BAD_BATCH_SIZES, NO_MEMORY = range(5)
 
@@ -65,12 +64,15 @@ CALL = Struct(
 )
 """`rnnkit_call`; the numbers are steps, sequences, reverse, threads and checkpoint."""
 
+CELL = Struct("5q")
+"""`rnnkit_cell`: gates, states, reserve; product and projects, 0 or 1."""
+
 # For each function, what it gives and what it takes.
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "rnnkit_forward": (c_int, [c_char_p]),
     "rnnkit_backward": (c_int, [c_char_p]),
     "rnnkit_refused": (c_int64, []),
-    "rnnkit_reserve_width": (c_int64, [c_int64, c_int64]),
+    "rnnkit_describe": (c_int, [c_int64, c_char_p]),
     "rnnkit_linear": (
         c_int,
         [

@@ -18,6 +18,7 @@ from torch import Tensor
 from rnnkit.errors import TrainingError
 from rnnkit.kernels import calls, operators
 from rnnkit.kernels.interface import Form, Padded, State, Weights
+from rnnkit.recurrence import CellSpec
 
 __all__ = ["Results", "forward", "run"]
 
@@ -25,10 +26,10 @@ __all__ = ["Results", "forward", "run"]
 class Results(NamedTuple):
     """What forward gives; tensors that are not there are None, or empty where torch is tracing.
 
-    y: (T, B, P) padded or (N, P) packed; h_n: (1, B, P); c_n: (1, B, H), for an LSTM.
-    kept: what backward needs: (T*B or N, width), packed row by packed row, LSTM i, f, g, o, c; GRU
-    n, r, z and W_hn h + b_hn, H columns each; or, with a checkpoint, the states that each segment
-    begins with, (segments, B, P + H of an LSTM).
+    y: (T, B, P) padded or (N, P) packed; h_n: (1, B, P); c_n: (1, B, H), of a cell with a memory.
+    kept: what backward needs: (T*B or N, width), packed row by packed row, the cell's `kept`, H
+    columns each; or, with a checkpoint, the states that each segment begins with, (segments, B,
+    P + H of a memory).
     """
 
     y: Any
@@ -38,7 +39,7 @@ class Results(NamedTuple):
 
 
 def run(
-    mode: str,
+    spec: CellSpec,
     data: Tensor,
     form: Form,
     state: State | None,
@@ -51,7 +52,7 @@ def run(
 ) -> tuple[Tensor | None, State]:
     """Run one layer in one direction; see `rnnkit.kernels.run`."""
     results = forward(
-        mode,
+        spec,
         data,
         form,
         state,
@@ -62,13 +63,13 @@ def run(
         keep=torch.is_grad_enabled() and _needs_grad(data, state, weights),
     )
     y = results.y if need_output else None
-    if mode != "LSTM" or not need_state:
+    if not (spec.has_memory and need_state):
         return y, (results.h_n,)
     return y, (results.h_n, results.c_n)
 
 
 def forward(
-    mode: str,
+    spec: CellSpec,
     data: Tensor,
     form: Form,
     state: State | None,
@@ -90,7 +91,7 @@ def forward(
     h_0, c_0 = (*(state or (None,)), None)[:2]
     # Without a checkpoint backward reads the output.
     need_output = need_output or (keep and not checkpoint)
-    options = (sequences, mode, reverse, checkpoint, need_output, keep)
+    options = (sequences, spec.mode, reverse, checkpoint, need_output, keep)
     arguments = (data, h_0, c_0, *weights, lengths, batch_sizes, *options)
     if not operators.is_plain(data, h_0, c_0, weights.weight_ih):
         results = (_RECURRENT if keep else _FORWARD)(*arguments)

@@ -10,35 +10,45 @@ from torch import Tensor
 
 from rnnkit.kernels import native, reference
 from rnnkit.kernels.dispatch import NATIVE, chosen
-from rnnkit.kernels.interface import GATES, Padded, State, Weights, zero_state
+from rnnkit.kernels.interface import Padded, State, Weights, zero_state
+from rnnkit.recurrence import CellSpec
 
 __all__ = ["Trace", "trace"]
-
-# The columns of a native reserve that are shown, in their order.
-_COLUMNS = {"GRU": ("n", "r", "z"), "LSTM": ("i", "f", "g", "o", "c")}
 
 
 @dataclass(frozen=True)
 class Trace:
     """One layer in one direction, step by step; zeros past each sequence's length.
 
-    h: (T, B, H), or P features with a projection. c: (T, B, H), of an LSTM, else None.
-    gates: by name, (T, B, H) each: LSTM i, f, g, o; GRU r, z, n; none of an RNN.
+    states, gates: by name, in the cell's order, (T, B, H) each: LSTM h, c and i, f, g, o; GRU h and
+    r, z, n; RNN h. With a projection h has P features.
     """
 
-    h: Tensor
-    c: Tensor | None = None
+    states: dict[str, Tensor]
     gates: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def h(self) -> Tensor:
+        """The output, (T, B, P)."""
+        return self.states["h"]
+
+    @property
+    def c(self) -> Tensor | None:
+        """The memory, of a cell that has one."""
+        return self.states.get("c")
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Trace:
         """The same with a function applied to every tensor."""
-        gates = {name: function(gate) for name, gate in self.gates.items()}
-        return Trace(function(self.h), None if self.c is None else function(self.c), gates)
+
+        def mapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: function(tensor) for name, tensor in tensors.items()}
+
+        return Trace(mapped(self.states), mapped(self.gates))
 
 
 @torch.no_grad()
 def trace(
-    mode: str,
+    spec: CellSpec,
     x: Tensor,
     form: Padded,
     state: State | None,
@@ -50,43 +60,40 @@ def trace(
 
     x: (T, B, I); state as in `rnnkit.kernels.run`.
     """
-    name = chosen(x.dtype, x.device.type)
+    name = chosen(x.dtype, x.device.type, spec.kernels)
     run = _trace_native if name == NATIVE else _trace_reference
-    values = run(mode, x, form, state, weights, reverse)
-    h, c = values.pop("h"), values.pop("c", None)
-    return Trace(h, c, values)
+    values = run(spec, x, form, state, weights, reverse)
+    return Trace(
+        {name: values[name] for name in spec.states}, {name: values[name] for name in spec.gates}
+    )
 
 
 def _trace_native(
-    mode: str, x: Tensor, form: Padded, state: State | None, weights: Weights, reverse: bool
+    spec: CellSpec, x: Tensor, form: Padded, state: State | None, weights: Weights, reverse: bool
 ) -> dict[str, Tensor]:
-    results = native.forward(mode, x, form, state, weights, reverse=reverse, keep=True)
-    names = _COLUMNS.get(mode, ())
-    if not names:
-        return {"h": results.y}
+    results = native.forward(spec, x, form, state, weights, reverse=reverse, keep=True)
+    values = {"h": results.y}
+    if not spec.kept:
+        return values
     steps, sequences = x.shape[:2]
     rows = results.kept[: form.layout(steps, sequences).num_rows]
-    columns = torch.split(rows, weights.weight_ih.shape[0] // GATES[mode], dim=1)
-    values = {
-        name: form.unpack(column, steps, sequences)
-        for name, column in zip(names, columns, strict=False)
-    }
-    return {"h": results.y, **values}
+    for name, column in zip(spec.kept, rows.chunk(len(spec.kept), dim=1), strict=True):
+        values[name] = form.unpack(column, steps, sequences)
+    return values
 
 
 def _trace_reference(
-    mode: str, x: Tensor, form: Padded, state: State | None, weights: Weights, reverse: bool
+    spec: CellSpec, x: Tensor, form: Padded, state: State | None, weights: Weights, reverse: bool
 ) -> dict[str, Tensor]:
     steps, sequences = x.shape[:2]
-    state = state or zero_state(mode, x, sequences, weights)
+    state = state or zero_state(spec, x, sequences, weights)
     layout = form.layout(steps, sequences)
     lengths = layout.lengths[layout.inverse]
     seen: list[dict[str, Tensor]] = [{}] * steps
     for t in reversed(range(steps)) if reverse else range(steps):
         valid = (t < lengths)[:, None]
-        gates = reference.gates(mode, x[t], state[0], weights)
-        new = reference.STEPS[mode](x[t], state, weights)
-        values = {**dict(zip(("h", "c"), new, strict=False)), **gates}
+        new, gates = reference.advance(spec, x[t], state, weights)
+        values = dict(zip((*spec.states, *spec.gates), (*new, *gates), strict=True))
         seen[t] = {name: torch.where(valid, value, 0) for name, value in values.items()}
         state = tuple(torch.where(valid, a, b) for a, b in zip(new, state, strict=True))
     return {name: torch.stack([values[name] for values in seen]) for name in seen[0]}

@@ -20,44 +20,85 @@ from torch.autograd.function import once_differentiable
 
 from rnnkit.kernels.interface import State, Weights, walk
 from rnnkit.packed import Layout
+from rnnkit.recurrence import CellSpec
 
-__all__ = ["run"]
+__all__ = ["unrolled_gru", "unrolled_relu", "unrolled_tanh"]
 
 
-def run(
-    mode: str,
+# The arguments are those of every kernel (`rnnkit.kernels.interface`). h_n costs nothing here, so
+# need_state makes no difference.
+
+
+def unrolled_gru(
+    spec: CellSpec,  # noqa: ARG001
     data: Tensor,
     layout: Layout,
     state: State,
     weights: Weights,
     *,
     reverse: bool = False,
-    need_state: bool = True,  # noqa: ARG001 - h_n costs nothing here
+    need_state: bool = True,  # noqa: ARG001
 ) -> tuple[Tensor, State]:
-    """Run an RNN or a GRU; see `rnnkit.kernels.interface`."""
-    h_0, weight_hh = state[0], weights.weight_hh
-    if mode == "GRU":
-        bias, bias_n = _split_gru_bias(weights)
-        projected = F.linear(data, weights.weight_ih, bias)
-        output: Tensor = _Gru.apply(  # type: ignore[no-untyped-call]
-            projected, h_0, weight_hh, bias_n, layout, reverse
-        )
-    else:
-        bias = weights.bias_ih
-        bias = bias if weights.bias_hh is None or bias is None else bias + weights.bias_hh
-        projected = F.linear(data, weights.weight_ih, bias)
-        output = _Rnn.apply(  # type: ignore[no-untyped-call]
-            projected, h_0, weight_hh, layout, reverse, mode == "RNN_RELU"
-        )
+    """Run a GRU."""
+    bias, bias_n = _split_gru_bias(weights)
+    projected = F.linear(data, weights.weight_ih, bias)
+    output: Tensor = _Gru.apply(  # type: ignore[no-untyped-call]
+        projected, state[0], weights.recurrent, bias_n, layout, reverse
+    )
+    return output, _last(output, layout, reverse=reverse)
+
+
+def unrolled_tanh(
+    spec: CellSpec,  # noqa: ARG001
+    data: Tensor,
+    layout: Layout,
+    state: State,
+    weights: Weights,
+    *,
+    reverse: bool = False,
+    need_state: bool = True,  # noqa: ARG001
+) -> tuple[Tensor, State]:
+    """Run an RNN of tanh."""
+    return _run_rnn(data, layout, state, weights, reverse, relu=False)
+
+
+def unrolled_relu(
+    spec: CellSpec,  # noqa: ARG001
+    data: Tensor,
+    layout: Layout,
+    state: State,
+    weights: Weights,
+    *,
+    reverse: bool = False,
+    need_state: bool = True,  # noqa: ARG001
+) -> tuple[Tensor, State]:
+    """Run an RNN of max(0, .)."""
+    return _run_rnn(data, layout, state, weights, reverse, relu=True)
+
+
+def _run_rnn(
+    data: Tensor, layout: Layout, state: State, weights: Weights, reverse: bool, *, relu: bool
+) -> tuple[Tensor, State]:
+    bias = weights.bias_ih
+    bias = bias if weights.bias_hh is None or bias is None else bias + weights.bias_hh
+    projected = F.linear(data, weights.weight_ih, bias)
+    output: Tensor = _Rnn.apply(  # type: ignore[no-untyped-call]
+        projected, state[0], weights.recurrent, layout, reverse, relu
+    )
+    return output, _last(output, layout, reverse=reverse)
+
+
+def _last(output: Tensor, layout: Layout, *, reverse: bool) -> State:
+    """(h_n,), the rows that were read last."""
     last_row = torch.arange(layout.num_sequences) if reverse else layout.last_row
-    return output, (output.index_select(0, last_row),)
+    return (output.index_select(0, last_row),)
 
 
 def _split_gru_bias(weights: Weights) -> tuple[Tensor | None, Tensor]:
     """What can be added once to the projected input, and what the reset gate multiplies."""
-    hidden_size = weights.weight_hh.shape[1]
+    hidden_size = weights.recurrent.shape[1]
     if weights.bias_ih is None or weights.bias_hh is None:
-        return None, weights.weight_hh.new_zeros(hidden_size)
+        return None, weights.recurrent.new_zeros(hidden_size)
     bias_rz, bias_n = torch.split(weights.bias_hh, [2 * hidden_size, hidden_size])
     return weights.bias_ih + F.pad(bias_rz, (0, hidden_size)), bias_n
 
@@ -113,7 +154,7 @@ class _Rnn(torch.autograd.Function):
 
 
 class _Gru(torch.autograd.Function):
-    """The recurrence of `reference.gru_step`; p: (N, 3H) the projected input with its biases.
+    """The recurrence of `recurrence.gru`; p: (N, 3H) the projected input with its biases.
 
     The memory of p is used up: it holds the gates r, z, n afterwards. That is sound, since a
     linear map keeps its input for its backward and never its output.

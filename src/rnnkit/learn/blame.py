@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnkit.bptt import Full
+from rnnkit.cells import is_layer, spec_of
 from rnnkit.packed import Layout, Packed
 
 __all__ = ["NotFinite", "find_not_finite"]
@@ -203,12 +204,8 @@ def _timed(part: nn.Module, value: Any, call: int, given: _Rows | None = None) -
 
 def _steps_once(part: nn.Module) -> bool:
     """Whether each call of a layer is the next step; other policies run some steps again."""
-    is_cell = hasattr(part, "weight_hh") and not hasattr(part, "batch_first")
+    is_cell = spec_of(part) is not None and not is_layer(part)
     return is_cell and isinstance(getattr(part, "bptt", Full()), Full)
-
-
-def _is_recurrent(part: nn.Module) -> bool:
-    return any(name.startswith("weight_hh") for name, _ in part.named_parameters(recurse=False))
 
 
 # -- hooks --------------------------------------------------------------------------------------
@@ -226,7 +223,7 @@ class _Watch:
 
     def before(self, part: nn.Module, args: tuple[Any, ...], kwargs: Any) -> Any:
         """A recurrent layer's input gets a gradient of its own, which tells when one went wrong."""
-        if not args or not _is_recurrent(part) or not torch.is_grad_enabled():
+        if not args or spec_of(part) is None or not torch.is_grad_enabled():
             return None
         if isinstance(args[0], Tensor):
             return (_with_gradient(args[0]), *args[1:]), kwargs
@@ -249,7 +246,7 @@ class _Watch:
                 self.made = NotFinite("forward", made.value, name, kind, *made[1:])
         elif read is not None and self.read is None:
             self.read = NotFinite("input", read.value, name, kind, *read[1:])
-        if _is_recurrent(part):
+        if spec_of(part) is not None:
             # Two directions go through time in opposite ways: their sum does not tell when.
             both = getattr(part, "bidirectional", False)
             outputs += [(tensor, None if both else rows) for tensor, rows in inputs]
@@ -316,7 +313,7 @@ def _with_gradient(tensor: Tensor) -> Tensor:
 
 def _made(part: nn.Module, outputs: list[_Leaf]) -> _Look | None:
     """Where a layer's output begins not to be finite."""
-    if _is_recurrent(part) and getattr(part, "bidirectional", False):
+    if spec_of(part) is not None and getattr(part, "bidirectional", False):
         sequence, rows = outputs[0]
         forward, backward = sequence.chunk(2, dim=-1)
         # Each direction spreads to its own end; the one that reads backwards begins at the last.

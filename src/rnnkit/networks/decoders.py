@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from rnnkit import randomness
 from rnnkit.bptt import Checkpointed, Full, Policy, Run, in_segments, unroll
-from rnnkit.cells import GRUCell, LSTMCell, RNNCell
+from rnnkit.cells import Cell, build_cell
 from rnnkit.errors import check_option
 from rnnkit.nest import map_arrays
 from rnnkit.networks import layers
@@ -20,15 +19,9 @@ from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.encoders import windows
 from rnnkit.networks.memory import Memory, Seats
 from rnnkit.packed import Packed
+from rnnkit.recurrence import NO_CELL, cell_choices
 
 __all__ = ["AttentionDecoder", "DecoderState", "WindowCell"]
-
-STEP_CELLS: dict[str, Callable[..., nn.Module]] = {
-    "rnn": RNNCell,
-    "rnn-relu": partial(RNNCell, nonlinearity="relu"),
-    "gru": GRUCell,
-    "lstm": LSTMCell,
-}
 
 
 class WindowCell(nn.Module):
@@ -47,6 +40,15 @@ class WindowCell(nn.Module):
         """x: (B, input_size); state: one (B, (steps - 1) * input_size)."""
         seen = torch.cat([state[0], x], dim=-1)
         return torch.relu(self.hidden(seen)), (seen[:, x.shape[-1] :],)
+
+    def begin(self, h: Tensor) -> tuple[Tensor, ...]:
+        """The state before the first step: zeros, whatever h is."""
+        return (h.new_zeros(h.shape[0], self.state_size),)
+
+    def advance(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A call."""
+        output, after = self(x, state)
+        return output, after
 
     def run(self, x: Packed, state: tuple[Tensor, ...]) -> Packed:  # noqa: ARG002 - a cell's
         """All steps at once, from a state of zeros."""
@@ -111,9 +113,9 @@ class AttentionDecoder(nn.Module):
         summary_size: int | None = None,
     ) -> None:
         super().__init__()
-        check_option("cell", cell, [*STEP_CELLS, "none"])
+        check_option("cell", cell, cell_choices())
         self.cell, self.hidden_size = cell, hidden_size
-        self.input_feeding = input_feeding and cell != "none"
+        self.input_feeding = input_feeding and cell != NO_CELL
         self.bptt: Policy = Full()  # see `rnnkit.cells.set_bptt`
         self.embedding = layers.Embedding(vocabulary_size, embedding_size)
         nn.init.normal_(self.embedding.weight, std=0.1, generator=randomness.current())
@@ -130,10 +132,10 @@ class AttentionDecoder(nn.Module):
         self.dropout = LockedDropout(dropout)
         self.scheduled_sampling = scheduled_sampling
 
-    def _cell(self, input_size: int, window: int) -> nn.Module:
-        if self.cell == "none":
+    def _cell(self, input_size: int, window: int) -> Cell | WindowCell:
+        if self.cell == NO_CELL:
             return WindowCell(input_size, self.hidden_size, steps=window)
-        return STEP_CELLS[self.cell](input_size, self.hidden_size)
+        return build_cell(self.cell, input_size, self.hidden_size)
 
     def start(self, summary: Tensor, values: Tensor, mask: Tensor) -> tuple[Memory, DecoderState]:
         """The memory of B encoded sources, and the first state: a row a source.
@@ -143,18 +145,15 @@ class AttentionDecoder(nn.Module):
         """
         first = torch.tanh(self.bridge(summary)).chunk(len(self.cells), dim=-1)
         state = DecoderState(
-            layers=tuple(
-                self._first_state(cell, h) for cell, h in zip(self.cells, first, strict=True)
-            ),
+            layers=tuple(cell.begin(h) for cell, h in zip(self._layers, first, strict=True)),
             feed=summary.new_zeros(len(summary), self.combine.out_features),
             sentence=torch.arange(len(summary), device=summary.device),
         )
         return self.attention.memory_of(values, mask), state
 
-    def _first_state(self, cell: nn.Module, h: Tensor) -> tuple[Tensor, ...]:
-        if isinstance(cell, WindowCell):
-            return (h.new_zeros(h.shape[0], cell.state_size),)
-        return (h, torch.zeros_like(h)) if self.cell == "lstm" else (h,)
+    @property
+    def _layers(self) -> Sequence[Cell | WindowCell]:
+        return cast("Sequence[Cell | WindowCell]", self.cells)
 
     def step(
         self, tokens: Tensor, memory: Memory, state: DecoderState
@@ -235,8 +234,8 @@ class AttentionDecoder(nn.Module):
 
     def _run_at_once(self, embedded: Packed, memory: Memory, state: DecoderState) -> Packed:
         """Attentional vectors (N, E) without input feeding: the recurrence, then all attention."""
-        x, cells = embedded, list[Any](self.cells)
-        for cell, before in zip(cells, state.layers, strict=True):
+        x = embedded
+        for cell, before in zip(self._layers, state.layers, strict=True):
             x = cell.run(x, before)
         queries = x.layout.pad(x.data).transpose(0, 1)  # (T, B, H) -> (B, T, H)
         context, _ = self.attention(queries, memory)
@@ -249,8 +248,8 @@ class AttentionDecoder(nn.Module):
         the attention weights (R, S)."""
         x = torch.cat([embedded, state.feed], dim=-1) if self.input_feeding else embedded
         layers = []
-        for cell, before in zip(self.cells, state.layers, strict=True):
-            x, after = self._run_cell(cell, x, before)
+        for cell, before in zip(self._layers, state.layers, strict=True):
+            x, after = cell.advance(x, before)
             layers.append(after)
         seats = Seats(state.sentence, len(memory.mask))
         context, weights = map(seats.in_rows, self.attention(seats.seated(x), memory))
@@ -259,18 +258,6 @@ class AttentionDecoder(nn.Module):
 
     def _combine(self, context: Tensor, hidden: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))
-
-    def _run_cell(
-        self, cell: nn.Module, x: Tensor, before: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if isinstance(cell, WindowCell):
-            out, after = cell(x, before)
-            return out, after
-        if self.cell == "lstm":
-            h, c = cell(x, before)
-            return h, (h, c)
-        h = cell(x, before[0])
-        return h, (h,)
 
 
 def _lined_up(inputs: Packed, memory: Memory, state: DecoderState) -> tuple[Memory, DecoderState]:

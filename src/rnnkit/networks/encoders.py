@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rnnkit.cells import GRU, LSTM, RNN, Linear
+from rnnkit.cells import Linear, build_layer
 from rnnkit.errors import check_option
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.packed import Packed
+from rnnkit.recurrence import NO_CELL, cell_choices
 
 __all__ = [
-    "CELLS",
     "RecurrentEncoder",
     "WindowEncoder",
     "build_encoder",
@@ -23,18 +21,11 @@ __all__ = [
     "windows",
 ]
 
-CELLS: dict[str, Callable[..., nn.Module]] = {
-    "rnn": RNN,
-    "rnn-relu": partial(RNN, nonlinearity="relu"),
-    "gru": GRU,
-    "lstm": LSTM,
-}
-
 
 class RecurrentEncoder(nn.Module):
     """Stacked recurrent layers, with locked dropout before each one and after the last.
 
-    cell: "rnn" (tanh), "rnn-relu", "gru" or "lstm". hidden_size: a direction's.
+    cell: "rnn" (tanh), "rnn-relu", "gru", "lstm" or a registered one. hidden_size: a direction's.
     recurrent_dropout: the share of W_hh's weights dropped, one mask a batch (Merity et al. 2018,
     "weight drop"). Initial values are torch's own; see `rnnkit.cells.initialize_` for others.
     """
@@ -51,12 +42,12 @@ class RecurrentEncoder(nn.Module):
         recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        check_option("cell", cell, CELLS)
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.hidden_size, self.bidirectional = hidden_size, bidirectional
         self.dropout = LockedDropout(dropout)
         self.layers = nn.ModuleList(
-            CELLS[cell](
+            build_layer(
+                cell,
                 self.output_size if layer else input_size,
                 hidden_size,
                 bidirectional=bidirectional,
@@ -191,8 +182,8 @@ def build_encoder(
     window: int,
 ) -> RecurrentEncoder | WindowEncoder:
     """The encoder that `cell` names; "none" sees `window` steps to either side."""
-    check_option("cell", cell, [*CELLS, "none"])
-    if cell == "none":
+    check_option("cell", cell, cell_choices())
+    if cell == NO_CELL:
         return WindowEncoder(
             input_size,
             hidden_size,

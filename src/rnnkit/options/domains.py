@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -140,12 +140,17 @@ class Flag(Domain):
 
 
 class Choice(Domain):
-    """One of a few names, which may grow: they are asked for when a value is checked."""
+    """One of a few names. They may be given as a function, where more can be added later."""
 
     kinds = (str,)
 
-    def __init__(self, names: Collection[str], *, others: str = "") -> None:
-        self.names, self.others = names, others
+    def __init__(self, names: Sequence[str] | Callable[[], Sequence[str]]) -> None:
+        self._names = names
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Those that there are now."""
+        return self._names() if callable(self._names) else self._names
 
     def holds(self, value: object) -> bool:
         return isinstance(value, str) and value in self.names
@@ -156,7 +161,7 @@ class Choice(Domain):
             check_option(name, value, self.names)
 
     def __str__(self) -> str:
-        return "one of " + ", ".join(map(repr, self.names)) + self.others
+        return "one of " + ", ".join(map(repr, self.names))
 
 
 class Text(Domain):

@@ -5,8 +5,6 @@ from __future__ import annotations
 __all__ = [
     "ATTENTIONS",
     "AUGMENTATIONS",
-    "CELLS",
-    "FEED_FORWARD",
     "IMAGE_ENCODERS",
     "INPUTS",
     "OPTIMIZERS",
@@ -16,10 +14,6 @@ __all__ = [
     "SCHEMES",
     "SUMMARIES",
 ]
-
-# In place of a cell: the contrast without memory.
-FEED_FORWARD = "none"
-CELLS = ("lstm", "gru", "rnn", "rnn-relu", FEED_FORWARD)
 
 INPUTS = ("auto", "text", "tokens", "series", "ids")
 OUTPUTS = ("last", "step")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rnnkit.options.domains import Choice, Flag, Number, Share, Whole
-from rnnkit.options.names import ATTENTIONS, CELLS, POOLINGS
+from rnnkit.options.names import ATTENTIONS, POOLINGS
 from rnnkit.options.table import ANSWERS, NETWORK, option, options
+from rnnkit.recurrence import cell_choices
 
 __all__ = [
     "Bidirectional",
@@ -25,7 +26,7 @@ class Network:
     cell: str = option(
         "lstm",
         "the recurrent cell; 'none' is the feed-forward contrast, which has no memory",
-        Choice(CELLS),
+        Choice(cell_choices),
         group=NETWORK,
     )
     embedding_size: int = option(64, "numbers of a token's vector", Whole(1), group=NETWORK)

@@ -1,0 +1,46 @@
+"""The cells: one module a cell, and what the rest of rnnkit has to know of each. Without torch."""
+
+from rnnkit.recurrence.arrays import NUMPY, Array, Namespace
+from rnnkit.recurrence.gru import GRU
+from rnnkit.recurrence.lstm import LSTM
+from rnnkit.recurrence.rnn import NONLINEARITIES, RELU, TANH
+from rnnkit.recurrence.spec import (
+    NO_CELL,
+    CellSpec,
+    Keras,
+    Step,
+    by_mode,
+    by_name,
+    cell_choices,
+    cell_modes,
+    cell_names,
+    describe,
+    register,
+    unregister,
+)
+
+for _spec in (TANH, RELU, GRU, LSTM):
+    register(_spec)
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "NONLINEARITIES",
+    "NO_CELL",
+    "NUMPY",
+    "RELU",
+    "TANH",
+    "Array",
+    "CellSpec",
+    "Keras",
+    "Namespace",
+    "Step",
+    "by_mode",
+    "by_name",
+    "cell_choices",
+    "cell_modes",
+    "cell_names",
+    "describe",
+    "register",
+    "unregister",
+]
