@@ -10,21 +10,12 @@ from typing import Any
 from rnnkit.cli.output import print_json, print_line, print_table, say
 from rnnkit.cli.parameters import check_named
 from rnnkit.cli.tasks import AnyDataset, AnyTask
-from rnnkit.recurrence import NO_CELL, by_name, cell_names, describe
+from rnnkit.recurrence import describe
 
-__all__ = ["cells_to_compare", "compare"]
+__all__ = ["compare"]
 
 # The share of the file that is kept for testing, where no other file is given.
 TEST_SHARE = 0.2
-
-
-def cells_to_compare() -> list[str]:
-    """Those that `compare` takes unless it is told: all but variants of another, and none.
-
-    >>> cells_to_compare()
-    ['none', 'rnn', 'gru', 'lstm']
-    """
-    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from rnnkit.diagnose import (
 from rnnkit.errors import InputError
 from rnnkit.learn.history import Record
 from rnnkit.ship import Section, load, page, write_page
-from rnnkit.tasks import SequenceEstimator
+from rnnkit.tasks import AnyEstimator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def diagnose(
 
 
 def _look(
-    task: AnyTask, model: SequenceEstimator, seen: AnyDataset, policies: list[str] | None
+    task: AnyTask, model: AnyEstimator, seen: AnyDataset, policies: list[str] | None
 ) -> Findings:
     first = seen.examples[0]
     return Findings(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli.parameters import cells_to_compare
-from rnnkit.recurrence import NO_CELL, cell_names, describe
 
 TRAINING = "Training"
 NETWORK = "Network"

@@ -13,7 +13,7 @@ from rnnkit.cli.guard import FAILURE, fail
 from rnnkit.cli.output import human_size, print_json, print_line, say
 from rnnkit.cli.tasks import AnyDataset, AnyTask
 from rnnkit.errors import ArchiveError, DataError, OptionError, TrainingError
-from rnnkit.tasks import SequenceEstimator
+from rnnkit.tasks import AnyEstimator
 
 __all__ = ["Fitted", "check_writable", "fit", "save", "train"]
 
@@ -22,7 +22,7 @@ __all__ = ["Fitted", "check_writable", "fit", "save", "train"]
 class Fitted:
     """A trained model, how long it took, and whether it was stopped by Ctrl-C."""
 
-    model: SequenceEstimator
+    model: AnyEstimator
     seconds: float
     interrupted: bool
 
@@ -89,9 +89,7 @@ def check_writable(out: Path, *, what: str = "model", example: str = "model.rnn"
         ) from None
 
 
-def fit(
-    model: SequenceEstimator, dataset: AnyDataset, valid: AnyDataset | None, *, out: Path
-) -> Fitted:
+def fit(model: AnyEstimator, dataset: AnyDataset, valid: AnyDataset | None, *, out: Path) -> Fitted:
     """Fit the model; Ctrl-C ends that early and keeps the best epoch.
 
     out: where the best epoch is saved if training cannot go on.
@@ -110,14 +108,14 @@ def fit(
     return Fitted(model, seconds, model.history_.stopped == "interrupted")
 
 
-def save(model: SequenceEstimator, out: Path) -> int:
+def save(model: AnyEstimator, out: Path) -> int:
     """Write the model, without the progress bar that this run had; returns the bytes written."""
     model.set_params(verbose=0)
     model.save(out)
     return out.stat().st_size
 
 
-def _keep_best(model: SequenceEstimator, out: Path, error: TrainingError) -> Exception:
+def _keep_best(model: AnyEstimator, out: Path, error: TrainingError) -> Exception:
     """What to raise; hours of training before the error are not lost."""
     # Where nothing was validated, the last weights may be what is broken.
     whole = all(bool(weight.isfinite().all()) for weight in model.module_.parameters())
@@ -155,7 +153,7 @@ def _summary(fitted: Fitted, dataset: AnyDataset, out: Path, size: int) -> Summa
     )
 
 
-def _figures(model: SequenceEstimator) -> dict[str, float | None]:
+def _figures(model: AnyEstimator) -> dict[str, float | None]:
     """What was validated, in the best epoch."""
     best = model.history_.best or {}
     return {name: value for name, value in best.items() if name.startswith("valid_")}

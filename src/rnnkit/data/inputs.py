@@ -75,8 +75,7 @@ def check_same_length(**lists: Sized) -> None:
     >>> check_same_length(guesses=["a"], references=["a", "b"])
     Traceback (most recent call last):
         ...
-    rnnkit.errors.InputError: guesses holds 1, references holds 2 (inconsistent numbers of samples): \
-one for each is expected.
+    rnnkit.errors.InputError: guesses holds 1, references holds 2 (inconsistent numbers of ...
     """
     for name, one in lists.items():
         if not hasattr(one, "__len__"):

@@ -1,6 +1,7 @@
 """Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
 
 from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
+from rnnkit.networks.building import build
 from rnnkit.networks.captioner import CaptionerNetwork
 from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState, WindowCell
@@ -45,6 +46,7 @@ __all__ = [
     "WindowCell",
     "WindowEncoder",
     "WordEmbedding",
+    "build",
     "build_attention",
     "build_encoder",
     "count_parameters",

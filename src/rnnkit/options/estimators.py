@@ -52,7 +52,6 @@ BEST = "which figure of held-out examples says the best epoch"
 class ClassifierOptions(
     ClassWeights,
     LabelSmoothing,
-    Training,
     LanguageStart,
     RareDropout,
     RecurrentDropout,
@@ -62,6 +61,7 @@ class ClassifierOptions(
     Series,
     Texts,
     Inputs,
+    Training,
 ):
     """Options of `rnnkit.SequenceClassifier`."""
 
@@ -71,7 +71,6 @@ class ClassifierOptions(
 @options
 class RegressorOptions(
     Windows,
-    Training,
     LanguageStart,
     RareDropout,
     RecurrentDropout,
@@ -80,6 +79,7 @@ class RegressorOptions(
     Series,
     Texts,
     Inputs,
+    Training,
 ):
     """Options of `rnnkit.SequenceRegressor`."""
 
@@ -111,7 +111,6 @@ class TaggerOptions(
     ClassWeights,
     LabelSmoothing,
     Windows,
-    Training,
     RareDropout,
     RecurrentDropout,
     Path,
@@ -121,6 +120,7 @@ class TaggerOptions(
     Series,
     Vocabulary,
     Inputs,
+    Training,
 ):
     """Options of `rnnkit.SequenceTagger`."""
 
@@ -151,12 +151,12 @@ class FrameTaggerOptions(
     ClassWeights,
     LabelSmoothing,
     Windows,
-    Training,
     RecurrentDropout,
     Path,
     Bidirectional,
     Images,
     Network,
+    Training,
 ):
     """Options of `rnnkit.FrameTagger`."""
 
@@ -179,7 +179,13 @@ class FrameTaggerOptions(
 
 
 @options
-class LanguageModelOptions(Training, RareDropout, RecurrentDropout, Network, Vocabulary):
+class LanguageModelOptions(
+    RareDropout,
+    RecurrentDropout,
+    Network,
+    Vocabulary,
+    Training,
+):
     """Options of `rnnkit.LanguageModel`."""
 
     level: str = option(
@@ -219,13 +225,13 @@ class LanguageModelOptions(Training, RareDropout, RecurrentDropout, Network, Voc
 class TranslatorOptions(
     LabelSmoothing,
     Decoder,
-    Training,
     RareDropout,
     RecurrentDropout,
     Speller,
     Network,
     TargetVocabulary,
     Vocabulary,
+    Training,
 ):
     """Options of `rnnkit.Translator`."""
 
@@ -266,7 +272,14 @@ class TranslatorOptions(
 
 
 @options
-class CaptionerOptions(LabelSmoothing, Decoder, Training, Images, Network, TargetVocabulary):
+class CaptionerOptions(
+    LabelSmoothing,
+    Decoder,
+    Images,
+    Network,
+    TargetVocabulary,
+    Training,
+):
     """Options of `rnnkit.Captioner`."""
 
     summary: str = option(

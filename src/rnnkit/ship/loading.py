@@ -7,19 +7,20 @@ from typing import Any
 
 from rnnkit import archive, tasks
 from rnnkit.errors import ArchiveError
-from rnnkit.tasks import SequenceEstimator
+from rnnkit.tasks import AnyEstimator, SequenceEstimator
 
 __all__ = ["ESTIMATORS", "load"]
 
-ESTIMATORS: dict[str, type[SequenceEstimator]] = {
+ESTIMATORS: dict[str, type[AnyEstimator]] = {
     name: estimator
     for name in tasks.__all__
-    if issubclass(estimator := getattr(tasks, name), SequenceEstimator)
+    if isinstance(estimator := getattr(tasks, name), type)
+    and issubclass(estimator, SequenceEstimator)
     and estimator is not SequenceEstimator
 }
 
 
-def load(path: str | Path, **given: Any) -> SequenceEstimator:
+def load(path: str | Path, **given: Any) -> AnyEstimator:
     """The estimator in a model file, ready to predict.
 
     given: callables that the file cannot hold, such as `analyzer=`.

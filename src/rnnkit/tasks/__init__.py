@@ -3,7 +3,7 @@
 from rnnkit.codecs import class_weights
 from rnnkit.tasks.captioner import Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier
-from rnnkit.tasks.estimator import SequenceEstimator
+from rnnkit.tasks.estimator import AnyEstimator, SequenceEstimator
 from rnnkit.tasks.frame_tagger import FrameTagger
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tasks.regressor import SequenceRegressor
@@ -13,6 +13,7 @@ from rnnkit.tasks.translator import Translation, Translator
 
 __all__ = [
     "Alignment",
+    "AnyEstimator",
     "Caption",
     "Captioner",
     "FrameTagger",

@@ -10,19 +10,23 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
+from torch import Tensor
 
 from rnnkit.codecs import ClassifierCodec
 from rnnkit.codecs.reading import required
 from rnnkit.options import ClassifierOptions
 from rnnkit.plans import ClassifierPlan
+from rnnkit.tasks.batches import StepBatch
 from rnnkit.tasks.estimator import CrossEntropy
 from rnnkit.tasks.reader import SequenceReader, whole_plan
 
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(  # type: ignore[misc]
-    ClassifierMixin, SequenceReader[ClassifierCodec], ClassifierOptions
+class SequenceClassifier(
+    ClassifierMixin,  # type: ignore[misc]
+    SequenceReader[ClassifierCodec],
+    ClassifierOptions,
 ):
     """Give each sequence a class: sentiment of a review, what a series shows.
 
@@ -56,11 +60,11 @@ class SequenceClassifier(  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithm of the softmax, (n, K)."""
-        rows = self._answers(
-            self._inputs(X),
-            lambda batch: torch.log_softmax(self.module_(*batch.source).double(), dim=-1),
-        )
-        return np.stack([row.numpy() for row in rows])
+
+        def answer(batch: StepBatch) -> list[Tensor]:
+            return list(torch.log_softmax(self.module_(*batch.source).double(), dim=-1))
+
+        return np.stack([row.numpy() for row in self._answers(self._inputs(X), answer)])
 
     @property
     def classes_(self) -> np.ndarray:
@@ -75,6 +79,10 @@ class SequenceClassifier(  # type: ignore[misc]
         return tags
 
     # -- how it is made -------------------------------------------------------------------------
+
+    @property
+    def _two_ways(self) -> bool:
+        return self.bidirectional
 
     def _codec_type(self) -> type[ClassifierCodec]:
         return ClassifierCodec

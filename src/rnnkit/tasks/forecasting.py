@@ -1,4 +1,4 @@
-"""Series that go on: one step after the other, and learning from the next steps of the same ones."""
+"""Series that go on: answers step by step, and learning from the next steps of the same ones."""
 
 from __future__ import annotations
 

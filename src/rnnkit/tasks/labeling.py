@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from rnnkit.batch import pack_like
 from rnnkit.codecs import Examples, FrameCodec, TaggerCodec
-from rnnkit.codecs.labels import ClassWeight
 from rnnkit.decode import viterbi
 from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import SizedBatches
@@ -30,12 +29,12 @@ S = TypeVar("S", TaggerCodec, FrameCodec)
 
 
 class StepTagger(
-    SequenceEstimator[S, StepBatch],
     ClassWeights,
     LabelSmoothing,
     Windows,
     Path,
     Bidirectional,
+    SequenceEstimator[S, StepBatch],
     Generic[S],
 ):
     """Base of estimators that give every step of a sequence a label, or the path of labels its
@@ -43,8 +42,6 @@ class StepTagger(
     """
 
     module_: TaggerNetwork
-
-    class_weight: ClassWeight
 
     # -- answers --------------------------------------------------------------------------------
 

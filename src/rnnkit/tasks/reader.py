@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -27,20 +28,20 @@ WINDOW = 4
 S = TypeVar("S", bound=SequenceCodec[Any])
 
 
-class SequenceReader(SequenceEstimator[S, StepBatch], LanguageStart, Generic[S]):
+class SequenceReader(LanguageStart, SequenceEstimator[S, StepBatch], Generic[S]):
     """Base of estimators that read texts, series or ids, and say numbers of each sequence, or of
     each of its steps.
     """
 
-    bidirectional: bool | None
-
-    # Whether each step has an output of its own.
-    _each_step: bool = False
+    @property
+    def _each_step(self) -> bool:
+        """Whether each step has an output of its own."""
+        return False
 
     @property
+    @abstractmethod
     def _two_ways(self) -> bool:
         """Whether sequences are read from both ends."""
-        return bool(self.bidirectional)
 
     @property
     def vectorizer_(self) -> Vectorizer:

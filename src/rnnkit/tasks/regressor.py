@@ -27,8 +27,10 @@ from rnnkit.tasks.reader import SequenceReader, step_plan, whole_plan
 __all__ = ["SequenceRegressor"]
 
 
-class SequenceRegressor(  # type: ignore[misc]
-    RegressorMixin, SequenceReader[RegressorCodec], RegressorOptions
+class SequenceRegressor(
+    RegressorMixin,  # type: ignore[misc]
+    SequenceReader[RegressorCodec],
+    RegressorOptions,
 ):
     """Numbers of each sequence, or of each of its steps.
 
@@ -173,11 +175,9 @@ class SequenceRegressor(  # type: ignore[misc]
         super()._partial_fit(steps, y, classes)
         self._continuation.after(self._inputs(X).inputs if y is None else None)
 
-    def _next_batches(
-        self, codec: RegressorCodec, data: Encoded[StepBatch], seed: int, call: int
-    ) -> SizedBatches:
+    def _next_batches(self, data: Encoded[StepBatch], seed: int, call: int) -> SizedBatches:
         if not self._goes_on:
-            return super()._next_batches(codec, data, seed, call)
+            return super()._next_batches(data, seed, call)
         return self._continuation.batches(data, self.update_every)
 
     # -- how it is made -------------------------------------------------------------------------

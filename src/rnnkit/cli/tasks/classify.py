@@ -15,7 +15,7 @@ from rnnkit.cli.tasks.texts import read_texts
 from rnnkit.errors import OptionError
 
 if TYPE_CHECKING:
-    from rnnkit.tasks import SequenceClassifier, SequenceEstimator
+    from rnnkit.tasks import AnyEstimator, SequenceClassifier
 
 __all__ = ["Classify"]
 
@@ -29,7 +29,7 @@ class Classify(Task["SequenceClassifier", str, str]):
     noun = "texts"
     options = ("level", "max_length", "language_model")
 
-    def recognizes(self, model: SequenceEstimator) -> bool:
+    def recognizes(self, model: AnyEstimator) -> bool:
         """A classifier of texts."""
         return super().recognizes(model) and model.kind_ == "text"
 

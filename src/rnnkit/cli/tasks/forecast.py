@@ -15,7 +15,7 @@ from rnnkit.cli.tasks.task import Answer, Asked, Report, Task
 if TYPE_CHECKING:
     import numpy as np
 
-    from rnnkit.tasks import SequenceEstimator, SequenceRegressor
+    from rnnkit.tasks import AnyEstimator, SequenceRegressor
 
 __all__ = ["Forecast"]
 
@@ -31,7 +31,7 @@ class Forecast(Task["SequenceRegressor", "np.ndarray", None]):
     options = ("update_every",)
     fixed = {"inputs": "series", "output": "step"}
 
-    def recognizes(self, model: SequenceEstimator) -> bool:
+    def recognizes(self, model: AnyEstimator) -> bool:
         """A regressor that was given no other numbers to answer with."""
         return super().recognizes(model) and bool(getattr(model, "forecasts_", False))
 

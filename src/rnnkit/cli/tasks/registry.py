@@ -18,7 +18,7 @@ from rnnkit.cli.tasks.translate import Translate
 from rnnkit.errors import InputError, OptionError
 
 if TYPE_CHECKING:
-    from rnnkit.tasks import SequenceEstimator
+    from rnnkit.tasks import AnyEstimator
 
 __all__ = [
     "TASKS",
@@ -46,7 +46,7 @@ TASKS: tuple[AnyTask, ...] = (
 )
 
 
-def task_of(model: SequenceEstimator) -> AnyTask:
+def task_of(model: AnyEstimator) -> AnyTask:
     """The task that a model was trained for. Raises InputError if it is none of them."""
     for task in TASKS:
         if task.recognizes(model):

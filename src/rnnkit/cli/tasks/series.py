@@ -23,7 +23,7 @@ from rnnkit.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-    from rnnkit.tasks import SequenceClassifier, SequenceEstimator
+    from rnnkit.tasks import AnyEstimator, SequenceClassifier
 
 __all__ = ["Series"]
 
@@ -37,7 +37,7 @@ class Series(Task["SequenceClassifier", "np.ndarray", str]):
     noun = "series"
     fixed = {"inputs": "series"}
 
-    def recognizes(self, model: SequenceEstimator) -> bool:
+    def recognizes(self, model: AnyEstimator) -> bool:
         """A classifier of series."""
         return super().recognizes(model) and model.kind_ == "series"
 

@@ -15,7 +15,7 @@ from rnnkit.cli.tasks.texts import Sentence, read_sentences
 from rnnkit.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from rnnkit.tasks import SequenceEstimator, SequenceTagger
+    from rnnkit.tasks import AnyEstimator, SequenceTagger
 
 __all__ = ["Tag"]
 
@@ -31,7 +31,7 @@ class Tag(Task["SequenceTagger", Words, Words]):
     noun = "sentences"
     step = "token"
 
-    def recognizes(self, model: SequenceEstimator) -> bool:
+    def recognizes(self, model: AnyEstimator) -> bool:
         """A tagger of words."""
         return super().recognizes(model) and model.kind_ == "text"
 

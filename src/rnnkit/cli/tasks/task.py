@@ -19,11 +19,11 @@ from rnnkit.cli.output import Json
 from rnnkit.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from rnnkit.tasks import SequenceEstimator
+    from rnnkit.tasks import AnyEstimator
 
 __all__ = ["Answer", "Asked", "Report", "Table", "Task", "Value", "columns_of"]
 
-Model = TypeVar("Model", bound="SequenceEstimator")
+Model = TypeVar("Model", bound="AnyEstimator")
 
 Value = str | Path | int | float | list[str] | None
 """What an option of the command line may be."""
@@ -105,7 +105,7 @@ class Task(Generic[Model, Example, Target]):
         """How good the model is on the examples."""
         raise NotImplementedError
 
-    def recognizes(self, model: SequenceEstimator) -> bool:
+    def recognizes(self, model: AnyEstimator) -> bool:
         """Whether it is this task that a model was trained for."""
         return type(model).__name__ == self.estimator
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
 from rnnkit.learn import State
-from rnnkit.nest import map_arrays, arrays_of
+from rnnkit.nest import arrays_of, map_arrays
 from rnnkit.packed import Packed
 from rnnkit.tasks.batches.source import Source
 

@@ -19,8 +19,8 @@ __all__ = ["TextWindows"]
 class TextWindows:
     """An epoch: the ids in `num_streams` parts of equal length, `steps` of each at a time.
 
-    Each part begins with zeros and the end mark, as a text does. What is left over at the end, fewer
-    ids than there are streams, is not read.
+    Each part begins with zeros and the end mark, as a text does. What is left over at the end,
+    fewer ids than there are streams, is not read.
 
     >>> windows = TextWindows(np.arange(2, 9), 2, 2)
     >>> [(w.source.x.data.flatten().tolist(), w.targets.tolist()) for w in windows]

@@ -1,10 +1,11 @@
 """What all estimators share."""
 
-from rnnkit.tasks.estimator.base import SequenceEstimator
+from rnnkit.tasks.estimator.base import AnyEstimator, SequenceEstimator
 from rnnkit.tasks.estimator.objectives import CrossEntropy, Objective, SquaredError
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 
 __all__ = [
+    "AnyEstimator",
     "CrossEntropy",
     "Encoded",
     "Objective",

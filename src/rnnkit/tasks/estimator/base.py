@@ -12,8 +12,8 @@ An estimator is composed of three values, and says five things:
     _encode(codec, examples)   examples as numbers, from which batches are taken
     _forward(network, batch)   what the network says of a batch, beside its targets
 
-A text goes this way: `codec.begin` checks it, `codec.learn` learns its words, `_encode` makes ids of
-it and batches of those, `_forward` runs the network, `Objective.loss` is what is gone back through.
+A text goes this way: `codec.begin` checks it, `codec.learn` learns its words, `_encode` makes ids
+of it and batches of those, `_forward` runs the network, and `Objective.loss` is gone back through.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ from rnnkit.tasks.estimator.inspection import subject_of
 from rnnkit.tasks.estimator.objectives import Objective
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 
-__all__ = ["SequenceEstimator"]
+__all__ = ["AnyEstimator", "SequenceEstimator"]
 
 C = TypeVar("C", bound=Codec[Any, Any])
 B = TypeVar("B")  # a batch
@@ -151,7 +151,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         """An epoch of training."""
         return self._shuffled(data, seed, epoch)
 
-    def _next_batches(self, codec: C, data: Encoded[B], seed: int, call: int) -> SizedBatches:
+    def _next_batches(self, data: Encoded[B], seed: int, call: int) -> SizedBatches:
         """What one call of partial_fit goes over."""
         return self._batches(data, seed, call)
 
@@ -261,7 +261,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
                 running = self._trainer = self._make_trainer([], watched=False)
             running.running.seed, running.running.calls = seed, call
             self.module_.train()
-            for batch in self._next_batches(codec, data, seed, call):
+            for batch in self._next_batches(data, seed, call):
                 running.train_batch(batch)
             self.module_.eval()
 
@@ -451,6 +451,10 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         # The optimizer's state belongs to the running process, not to a copy.
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name not in self._running}
+
+
+AnyEstimator: TypeAlias = SequenceEstimator[Any, Any]
+"""An estimator, whatever its codec and batches are."""
 
 
 def _seed(random_state: int | np.random.RandomState | None) -> int:

@@ -1,7 +1,7 @@
 """Files of format 1: what they say of vocabularies and labels, as codecs read it today.
 
-Such a file has the codec's parts under "state", and says by parameters what a codec now keeps. It has
-no plan, which follows from parameters and codec.
+Such a file has the codec's parts under "state", and says by parameters what a codec now keeps. It
+has no plan, which follows from parameters and codec.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ P = TypeVar("P", TranslatorBatch, CaptionBatch)
 WINDOW = 3
 
 
-class SentenceEstimator(SequenceEstimator[S, P], Decoder, Network, LabelSmoothing, Generic[S, P]):
+class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P], Generic[S, P]):
     """Base of estimators whose answers are sentences, found token by token by a decoder."""
 
     _decodes: ClassVar[bool] = True
