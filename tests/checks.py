@@ -261,12 +261,32 @@ def check_an_error_keeps_the_best_epoch(case: Case, fitted: Any, tmp_path: Any) 
     with pytest.raises(TrainingError, match="epoch 2, step 1") as raised:
         broken.fit(case.X, case.y, validation=(case.X, case.y), callbacks=[BreakAt(2)])
     assert raised.value.where.where == "parameter"
-    assert_same(outputs(broken, case.X[:4]), outputs(whole, case.X[:4]), 0.0)
-    assert broken.module_.training is False
-    broken.save(tmp_path / "broken.rnn")
+    with pytest.raises(NotFittedError):
+        broken.predict(case.X[:4])
+    best = raised.value.fitted
+    assert_same(outputs(best, case.X[:4]), outputs(whole, case.X[:4]), 0.0)
+    assert best.module_.training is False
+    best.save(tmp_path / "broken.rnn")
     history = rnnkit.load(tmp_path / "broken.rnn").history_
     assert (history.stopped, history.best_epoch, len(history.epochs)) == ("not finite", 1, 1)
     assert NotFinite(**history.failure) == raised.value.where
+
+
+def check_a_fit_that_fails_leaves_the_estimator_as_it_was(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    model = copy.deepcopy(fitted)
+    before, kept = outputs(model, case.X[:4]), dict(vars(model))
+    with pytest.raises(TrainingError):
+        model.fit(case.X, case.y, callbacks=[BreakAt(1)])
+    with pytest.raises((InputError, ValueError)):
+        model.fit(case.X, case.y[:-1] if case.y else case.X[0])
+    with pytest.raises(OptionError):
+        model.set_params(lr=-1.0).fit(case.X, case.y)
+    model.set_params(lr=fitted.lr)
+    assert vars(model).keys() == kept.keys()
+    assert all(vars(model)[name] is value for name, value in kept.items() if name.endswith("_"))
+    assert_same(outputs(model, case.X[:4]), before, 0.0)
 
 
 def check_clipping_by_value_is_passed_on(case: Case, fitted: Any, tmp_path: Any) -> None:

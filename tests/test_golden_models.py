@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import rnnkit
+from rnnkit.tasks import Alignment
 from tests.goldens import given, plain, restored
 
 FILES = sorted((Path(__file__).parent / "golden" / "models_v1").glob("*.rnn"))
@@ -55,4 +56,23 @@ def test_a_golden_model_loads_and_answers_as_it_did(path):
         assert_same(plain(attrgetter(name)(model)), kept, name)
     for number, call in enumerate(golden["calls"]):
         said = getattr(model, call["call"])(*restored(call["args"]), **call["options"])
-        assert_same(plain(said), call["answer"], f"call {number}, {call['call']}")
+        kept = call["answer"]
+        if isinstance(said, list) and isinstance(said[0], Alignment):
+            said, kept = [shared(one) for one in said], [without_end(one) for one in kept]
+        assert_same(plain(said), kept, f"call {number}, {call['call']}")
+
+
+def shared(alignment: Alignment) -> list[Any]:
+    """What of an alignment was kept, of a text or of an image, which had forms of their own."""
+    if len(alignment.grid) == 1 and alignment.source != [str(n) for n in range(alignment.grid[0])]:
+        return [alignment.source, alignment.target, alignment.weights]
+    return [alignment.text, alignment.target, alignment.weights, alignment.grid]
+
+
+def without_end(kept: list[Any]) -> list[Any]:
+    """An image's had a row and a token "" for the end of the caption too."""
+    if len(kept) == 3:
+        return kept
+    text, tokens, weights, grid = kept
+    assert tokens[-1] == ""
+    return [text, tokens[:-1], weights[:-1], grid]

@@ -98,9 +98,9 @@ def test_many_draws_look_at_an_image_once(fitted):
 def test_the_decoders_looks_lie_over_the_image(fitted):
     looks = fitted.attention_of(IMAGES[:2])
     for look, text in zip(looks, fitted.predict(IMAGES[:2]), strict=True):
-        assert (look.text, look.tokens) == (text, [*text.split(), ""])
-        assert look.grid == (4, 4)
-        assert look.weights.shape == (len(look.tokens), 16)
+        assert (look.text, look.target) == (text, text.split())
+        assert (look.grid, look.source[5]) == ((4, 4), "1, 1")
+        assert look.weights.shape == (len(look.target), 16)
         np.testing.assert_allclose(look.weights.sum(axis=1), 1.0, atol=1e-5)
 
 

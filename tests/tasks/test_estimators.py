@@ -372,7 +372,7 @@ def test_the_probability_of_a_translation_is_the_product_of_its_softmaxes(number
     X, _, model = numbers
     for text, rows in zip(X[:5], model.predict_proba(X[:5]), strict=True):
         (best,) = model.translate([text])[0]
-        ids = [*model._target_ids([best.text])[0], 0]
+        ids = [*model.codec_.encode_targets([best.text])[0], 0]
         product = float(np.prod([row[i] for row, i in zip(rows, ids, strict=True)]))
         assert best.probability == pytest.approx(product, rel=1e-4)
 

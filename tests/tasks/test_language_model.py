@@ -18,6 +18,7 @@ from rnnkit.errors import InputError, OptionError, TrainingError
 from rnnkit.learn import Callback
 from rnnkit.networks import RecurrentEncoder, TokenEmbedding
 from tests.checks import assert_trains
+from tests.tasks.inside import encoded, said_of
 
 SMALL = {
     "embedding_size": 12,
@@ -86,7 +87,7 @@ def test_evaluating_in_windows_of_5_equals_windows_of_50(cell, monkeypatch):
 
 
 def test_training_in_windows_carries_the_state_and_cuts_the_gradient(words):
-    data = words._encode(words._inputs(LINES), None)
+    data = encoded(words, LINES, pairs=False)
     batches = list_states(words, words._batches(data, 0, 1))
     assert batches[0][1] is None
     assert all(
@@ -96,9 +97,9 @@ def test_training_in_windows_carries_the_state_and_cuts_the_gradient(words):
 
 
 def test_of_all_windows_states_only_the_last_two_are_held(words):
-    data = words._encode(words._inputs(LINES), None)
+    data = encoded(words, LINES, pairs=False)
     for window in words._batches(data, 0, 1):
-        words._logits(words.module_, window)
+        said_of(words, window)
         assert set(window.carry.states) == {window.begin, window.end}
 
 
@@ -106,7 +107,7 @@ def list_states(model, windows):
     """(state after, state before) of each window."""
     states = []
     for window in windows:
-        model._logits(model.module_, window)
+        said_of(model, window)
         states.append((window.carry.states[window.end], window.carry.states[window.begin]))
     return states
 

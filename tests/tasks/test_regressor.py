@@ -8,6 +8,7 @@ from torch import nn
 import rnnkit
 from rnnkit import SequenceRegressor
 from rnnkit.errors import InputError, OptionError
+from tests.tasks.inside import batch_of, said_of
 
 SMALL = {"hidden_size": 8, "max_epochs": 3, "random_state": 0, "validation_fraction": 0}
 
@@ -87,14 +88,13 @@ def test_a_training_step_a_window_goes_on_from_the_state_before(lengths):
     # Without a step that changes the weights, windows must say what the whole says.
     X = [np.arange(float(n)) for n in lengths]
     model = forecaster(bidirectional=False).fit(X)
-    data = model._encode(*model._read(X, None, fitted=True))
-    whole = data.collate(np.arange(len(X)))
+    whole = batch_of(model, X)
     parts = list(whole.windows(5))
-    said = [model._logits(model.module_, part)[0] for part in parts]
+    said = [said_of(model, part) for part in parts]
     torch.testing.assert_close(torch.cat(said), model.module_(*whole.source))
     torch.testing.assert_close(torch.cat([part.targets for part in parts]), whole.targets)
     # Reading the last window again gives the same: the state before it is kept.
-    again = model._logits(model.module_, parts[-1])[0]
+    again = said_of(model, parts[-1])
     torch.testing.assert_close(again, said[-1])
 
 
@@ -113,14 +113,14 @@ def test_partial_fit_goes_on_where_the_call_before_ended():
     y = [one[:, 0] for one in X]
     model = forecaster(lr=1e-12, weight_decay=0.0)
     model.partial_fit(X, y)
-    after = model._carry.states[0]
+    after = model._continuation.carry.states[0]
     model.partial_fit(X, y)
     rows = [row[:, 0] for row in model.vectorizer_.transform(X)]
     twice = torch.tensor(np.stack([np.tile(row, 2) for row in rows]).T)[..., None]
     layer = model.module_.encoder.layers[0]
     _, (h, c) = layer(twice)
-    torch.testing.assert_close(model._carry.states[0][0][0], h)
-    torch.testing.assert_close(model._carry.states[0][0][1], c)
+    torch.testing.assert_close(model._continuation.carry.states[0][0][0], h)
+    torch.testing.assert_close(model._continuation.carry.states[0][0][1], c)
     assert not torch.equal(after[0][0], h)
     with pytest.raises(InputError, match=r"3 series came, but the call before had 2"):
         model.partial_fit([*X, X[0]], [*y, y[0]])
@@ -133,7 +133,7 @@ def test_the_first_value_of_a_call_is_what_the_last_one_before_it_should_have_sa
     model.partial_fit([values[:6]]).partial_fit([values[6:]])
     (row,) = model.vectorizer_.transform([values[:8]])  # all that have a next value
     _, (h, _) = model.module_.encoder.layers[0](torch.from_numpy(row)[:, None])
-    torch.testing.assert_close(model._carry.states[0][0][0], h)
+    torch.testing.assert_close(model._continuation.carry.states[0][0][0], h)
     with pytest.raises(InputError, match="as many steps"):
         model.reset_state().partial_fit([values[:6], values[:4]])
 
@@ -141,11 +141,11 @@ def test_the_first_value_of_a_call_is_what_the_last_one_before_it_should_have_sa
 def test_the_loss_is_torchs_mean_squared_error_of_scaled_targets():
     X, y = walks(5), np.arange(5.0)
     model = SequenceRegressor(**{**SMALL, "hidden_size": 4}).fit(X, y)
-    data = model._encode(*model._read(X, y, fitted=True))
-    said, targets, _ = model._logits(model.module_, data.collate(np.arange(5)))
+    output = model._forward(model.module_, batch_of(model, X, y))
+    said, targets = output.said, output.targets
     scaled = torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)
     torch.testing.assert_close(targets[:, 0], scaled)
-    ours = model._objective().loss(said, targets)
+    ours = model._objective(model.codec_).loss(said, targets)
     torch.testing.assert_close(ours, nn.functional.mse_loss(said[:, 0], scaled))
 
 
@@ -176,7 +176,7 @@ def test_a_forecaster_from_a_file_goes_on(tmp_path):
 def test_scales_come_from_the_training_series_alone():
     X = walks(20)
     model = SequenceRegressor(**SMALL).fit(X, np.arange(20.0), validation=(X, [1e6] * 20))
-    assert model.target_mean_.tolist() == [9.5]
+    assert model.codec_.scale.mean.tolist() == [9.5]
 
 
 @pytest.mark.parametrize(

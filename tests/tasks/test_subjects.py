@@ -8,6 +8,7 @@ from rnnkit import Captioner, SequenceClassifier, SequenceTagger, Translator
 from rnnkit.bptt import Full, Truncated
 from rnnkit.diagnose import gradient_flow, trace, truncation_audit
 from rnnkit.errors import InputError
+from tests.tasks.inside import batch_of
 
 SMALL = {"hidden_size": 8, "embedding_size": 8, "max_epochs": 2, "random_state": 0}
 REVIEWS = ["a good film that was long", "bad", "the film was bad", "good"]
@@ -61,7 +62,7 @@ def gradient(module, backward):
 def test_the_loss_is_that_of_training(case):
     model, X, y = case
     subject = model.subject(X, y)
-    batch = model._encode(*model._read(X, y, fitted=True)).collate(np.arange(len(X)))
+    batch = batch_of(model, X, y)
     expected = gradient(
         model.module_, lambda: model._batch_loss(model.module_, batch).loss.backward()
     )

@@ -10,6 +10,7 @@ import rnnkit
 from rnnkit import SequenceTagger
 from rnnkit.errors import OptionError
 from tests.paths import every_path
+from tests.tasks.inside import batch_of
 
 # The label of a step follows from the one before: what is said is the same at every step.
 TURNS = [["first", *["next"] * n] for n in range(1, 5)] * 3
@@ -33,7 +34,7 @@ def test_a_chain_learns_what_no_step_shows():
 def test_predictions_are_those_of_all_paths_counted_one_by_one():
     model = tagger(crf=True, max_epochs=10).fit(TURNS, TURNING)
     words = ["first", "next", "other", "next"]
-    batch = model._encode([words], None).collate(np.array([0]))
+    batch = batch_of(model, [words], pairs=False)
     with torch.no_grad():
         emissions = model.module_(*batch.source).double()
     crf = model.module_.crf
@@ -51,7 +52,7 @@ def test_predictions_are_those_of_all_paths_counted_one_by_one():
 
 def test_training_minimizes_the_likelihood_of_paths_a_step():
     model = tagger(crf=True, max_epochs=1).fit(TURNS, TURNING)
-    batch = model._encode(TURNS, TURNING).collate(np.arange(len(TURNS)))
+    batch = batch_of(model, TURNS, TURNING)
     with torch.no_grad():
         found = model._batch_loss(model.module_, batch)
         emissions = batch.source.x.with_data(model.module_(*batch.source))

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rnnkit.tasks.weights import class_weights
-
 from rnnkit import SequenceTagger
 from rnnkit.errors import OptionError
+from rnnkit.tasks import class_weights
 
 CLASSES = np.array(["a", "b", "c"])
 Y = np.array(list("aaaabbc"))

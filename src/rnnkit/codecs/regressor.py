@@ -81,7 +81,7 @@ class RegressorCodec(SequenceCodec[Any]):
         """See `Codec.begin`."""
         required(y, "SequenceRegressor", NEEDS_Y)
         codec, sequences = cls.of(options, X)
-        codec.flat = np.ndim(y) == 1  # type: ignore[arg-type]
+        codec.flat = np.asarray(y).ndim == 1
         return codec, Examples(sequences, _one_each(sequences, y))
 
     def read(self, X: object, y: object = None) -> Examples[Any, Any]:

@@ -58,8 +58,9 @@ class StepTagger(
         With `crf`, over all paths of labels (forward-backward), so that the best label of a step
         need not be that of the best path.
         """
+        inputs = self._inputs(X)
         nothing = np.empty((0, len(self.classes_)))
-        return self._of_steps(self._inputs(X), self._probabilities, nothing)
+        return self._of_steps(inputs, self._probabilities, nothing)
 
     def score(self, X: Any, y: Any) -> float:
         """Share of steps with the right label, without padding and steps whose label is None."""
