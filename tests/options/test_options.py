@@ -127,7 +127,7 @@ def test_names_to_choose_from_are_those_that_are_made():
     assert names.SCHEMES == cells.SCHEMES
     for optimizer in names.OPTIMIZERS:
         optimizers.build_optimizer(cells.LSTM(1, 1), optimizer, lr=0.1)
-    for cell in names.CELLS:
+    for cell in options_of(rnnkit.Translator)["cell"].domain.names:
         networks.build_encoder(
             cell,
             1,

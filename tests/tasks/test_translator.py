@@ -123,7 +123,7 @@ def test_a_model_that_read_its_own_tokens_translates():
 
 def test_probabilities_out_of_range_are_refused():
     for p in (-0.1, 1.5):
-        with pytest.raises(OptionError, match=rf"scheduled_sampling={p}, but a probability"):
+        with pytest.raises(OptionError, match=rf"scheduled_sampling={p}, but a share"):
             translator(scheduled_sampling=p).fit(X, Y)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from rnnkit.networks import layers
 from rnnkit.networks.attention import build_attention
 from rnnkit.networks.dropout import LockedDropout
 from rnnkit.networks.encoders import windows
-from rnnkit.networks.memory import Memory, Seats
+from rnnkit.networks.memory import Groups, Memory
 from rnnkit.packed import Packed
 from rnnkit.recurrence import NO_CELL, cell_choices
 
@@ -55,14 +55,21 @@ class WindowCell(nn.Module):
         return x.with_data(torch.relu(self.hidden(windows(x, before=self.before, after=0))))
 
 
+Layers: TypeAlias = tuple[tuple[Tensor, ...], ...]
+"""The state tensors of each layer's cell."""
+
+Carried: TypeAlias = tuple[Layers, Tensor]
+"""What goes from step to step in teacher forcing: layers and feed."""
+
+
 class DecoderState(NamedTuple):
     """What moves from step to step: a nest of tensors with R rows each.
 
-    layers: the state tensors of each layer's cell. feed: (R, E) the last attentional vector.
+    layers: of each layer's cell. feed: (R, E) the last attentional vector.
     sentence: (R,) int64, the row of the `Memory` that each looks at.
     """
 
-    layers: tuple[tuple[Tensor, ...], ...]
+    layers: Layers
     feed: Tensor
     sentence: Tensor
 
@@ -213,7 +220,7 @@ class AttentionDecoder(nn.Module):
         steps = torch.split(embedded.data, embedded.layout.batch_sizes.tolist())
         sizes = [len(x) for x in steps]
 
-        def run(begin: int, end: int, before: Any) -> tuple[Tensor, Any]:
+        def run(begin: int, end: int, before: Carried) -> tuple[Tensor, Carried]:
             now = state._replace(layers=before[0], feed=before[1])
             feeds = []
             for x in steps[begin:end]:
@@ -251,8 +258,8 @@ class AttentionDecoder(nn.Module):
         for cell, before in zip(self._layers, state.layers, strict=True):
             x, after = cell.advance(x, before)
             layers.append(after)
-        seats = Seats(state.sentence, len(memory.mask))
-        context, weights = map(seats.in_rows, self.attention(seats.seated(x), memory))
+        groups = Groups(state.sentence, len(memory.mask))
+        context, weights = map(groups.ungroup, self.attention(groups.group(x), memory))
         feed = self._combine(context, x)
         return state._replace(layers=tuple(layers), feed=feed), weights
 

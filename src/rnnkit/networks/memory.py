@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Memory", "Seats"]
+__all__ = ["Groups", "Memory"]
 
 
 class Memory(NamedTuple):
@@ -31,14 +31,15 @@ class Memory(NamedTuple):
         return Memory(*(part.index_select(0, index) for part in self))
 
 
-class Seats:
-    """Where each of R rows stands when the rows of a sentence stand side by side, (B, w).
+class Groups:
+    """R rows as (B, w): those of a sentence side by side.
 
     So all rows of a sentence meet its memory in one product, and no memory is copied for them.
     sentence: (R,) which of the B sentences each row belongs to, in any order. w is the largest
     number of rows that a sentence has; where another has fewer, zeros fill its places.
 
-    >>> Seats(torch.tensor([1, 0, 1]), 2).seated(torch.tensor([[5.0], [6.0], [7.0]])).tolist()
+    >>> groups = Groups(torch.tensor([1, 0, 1]), 2)
+    >>> groups.group(torch.tensor([[5.0], [6.0], [7.0]])).tolist()
     [[[6.0], [0.0]], [[5.0], [7.0]]]
     """
 
@@ -47,21 +48,21 @@ class Seats:
         counts = np.bincount(owners, minlength=num_sentences)
         order = owners.argsort(kind="stable")
         begins = counts.cumsum() - counts
-        places = np.empty_like(owners)
-        places[order] = np.arange(len(owners)) - begins[owners[order]]
-        self.shape = num_sentences, int(counts.max())
-        seats = owners * self.shape[1] + places
-        in_order = len(seats) == counts.max() * num_sentences and bool((order == seats).all())
-        self._seats = None if in_order else torch.from_numpy(seats).to(sentence.device)
+        nth = np.empty_like(owners)  # of its sentence's rows
+        nth[order] = np.arange(len(owners)) - begins[owners[order]]
+        self._shape = num_sentences, int(counts.max())
+        places = owners * self._shape[1] + nth
+        in_order = np.array_equal(places, np.arange(num_sentences * self._shape[1]))
+        self._places = None if in_order else torch.from_numpy(places).to(sentence.device)
 
-    def seated(self, rows: Tensor) -> Tensor:
-        """(R, F) -> (B, w, F)."""
-        if self._seats is not None:
-            empty = rows.new_zeros(self.shape[0] * self.shape[1], rows.shape[1])
-            rows = empty.index_copy(0, self._seats, rows)
-        return rows.reshape(*self.shape, -1)
+    def group(self, rows: Tensor) -> Tensor:
+        """(R, F) -> (B, w, F); a view where the rows stand in order and fill all places."""
+        if self._places is not None:
+            empty = rows.new_zeros(self._shape[0] * self._shape[1], rows.shape[1])
+            rows = empty.index_copy(0, self._places, rows)
+        return rows.reshape(*self._shape, rows.shape[1])
 
-    def in_rows(self, seated: Tensor) -> Tensor:
+    def ungroup(self, groups: Tensor) -> Tensor:
         """(B, w, F) -> (R, F)."""
-        rows = seated.flatten(0, 1)
-        return rows if self._seats is None else rows.index_select(0, self._seats)
+        rows = groups.flatten(0, 1)
+        return rows if self._places is None else rows.index_select(0, self._places)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from rnnkit.cells import Linear
+from rnnkit.nest import Nest
 from rnnkit.networks import layers
 from rnnkit.networks.crf import ConditionalRandomField
 from rnnkit.networks.decoders import AttentionDecoder, DecoderState
@@ -84,8 +83,8 @@ class TaggerNetwork(nn.Module):
         characters: Packed | None = None,
         spelling: Tensor | None = None,
         *,
-        state: Any = None,
-    ) -> tuple[Tensor, Any]:
+        state: Nest[Tensor] = None,
+    ) -> tuple[Tensor, Nest[Tensor]]:
         """The same from the encoder's state on, and the state after; see `RecurrentEncoder.run`."""
         output, after = self.encoder.run(_embed(self.embedding, x, characters, spelling), state)
         return self.head(output.data), after
