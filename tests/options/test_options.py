@@ -82,7 +82,7 @@ def test_a_field_that_nobody_described_is_refused():
         ("schedule", "one-cycel", "Did you mean 'one-cycle'"),
         ("optimizer", "adamax", "optimizer='adamax' is not known"),
         ("normalize", "NFX", "normalize='NFX'"),
-        ("monitor", "perplexity", "Known: 'accuracy', 'loss'"),
+        ("monitor", "perplexity", "Known: 'loss', 'accuracy'"),
         ("class_weight", "even", "'balanced' or a dict is expected"),
         ("language_model", 3, "the name of a file is expected"),
     ],

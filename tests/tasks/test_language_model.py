@@ -219,10 +219,12 @@ def test_an_error_keeps_the_best_epoch():
                 next(trainer.module.parameters()).data.fill_(float("nan"))
 
     model = LanguageModel(max_epochs=3, **SMALL)
-    with pytest.raises(TrainingError, match="epoch 2, step 1"):
+    with pytest.raises(TrainingError, match="epoch 2, step 1") as raised:
         model.fit(LINES, callbacks=[Break()])
-    assert (model.history_.stopped, model.history_.best_epoch) == ("not finite", 1)
-    assert np.isfinite(model.score(LINES))
+    best = raised.value.fitted
+    assert (best.history_.stopped, best.history_.best_epoch) == ("not finite", 1)
+    assert np.isfinite(best.score(LINES))
+    assert not hasattr(model, "history_")
 
 
 def test_a_short_text_has_several_windows_in_each_stream():

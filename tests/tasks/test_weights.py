@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from rnnkit import SequenceTagger
 from rnnkit.errors import OptionError
 from rnnkit.tasks import class_weights

@@ -46,9 +46,9 @@ def _(plan: plans.ClassifierPlan, given: nn.Module | None = None) -> ClassifierN
 
 @build.register
 def _(plan: plans.TaggerPlan, given: nn.Module | None = None) -> TaggerNetwork:
+    embedding, encoder = _embedding(plan.embedding, given), encoder_of(plan.encoder)
     crf = ConditionalRandomField(plan.outputs) if plan.crf else None
-    embedding = _embedding(plan.embedding, given)
-    return TaggerNetwork(embedding, encoder_of(plan.encoder), plan.outputs, crf=crf)
+    return TaggerNetwork(embedding, encoder, plan.outputs, crf=crf)
 
 
 @build.register
@@ -96,7 +96,7 @@ def _tokens(plan: plans.Tokens) -> TokenEmbedding:
 
 
 def _words(plan: plans.Words) -> WordEmbedding:
-    spelled = plan.characters
+    words, spelled = _tokens(plan.words), plan.characters
     characters = CharacterEmbedding(
         spelled.num_characters,
         spelled.character_size,
@@ -104,7 +104,7 @@ def _words(plan: plans.Words) -> WordEmbedding:
         cell=spelled.cell,
         dropout=spelled.dropout,
     )
-    return WordEmbedding(_tokens(plan.words), characters)
+    return WordEmbedding(words, characters)
 
 
 def _embedding(

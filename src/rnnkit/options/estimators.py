@@ -44,7 +44,7 @@ __all__ = [
 
 SUBWORD = "subword"
 
-ACCURACY_OR_LOSS = Choice(("accuracy", "loss"))
+ACCURACY_OR_LOSS = Choice(("loss", "accuracy"))
 BEST = "which figure of held-out examples says the best epoch"
 
 

@@ -12,8 +12,6 @@ from rnnkit.options.table import option, options
 if TYPE_CHECKING:
     import numpy as np
 
-    from rnnkit.bptt import Policy
-
 __all__ = ["ClassWeights", "LabelSmoothing", "Training", "Windows"]
 
 
@@ -38,7 +36,7 @@ class Training:
         "one-cycle", "how the learning rate changes from step to step", Choice(SCHEDULES)
     )
     warmup: float = option(0.0, "share of all steps over which the rate rises", Share())
-    bptt: Policy | str | None = option(
+    bptt: object = option(
         None,
         "how far gradients go back through time, such as 'truncated(50, 100)'; None is to the "
         "first step",

@@ -71,6 +71,11 @@ class SequenceClassifier(
         """(K,) the labels, sorted."""
         return self.codec_.labels.classes
 
+    @property
+    def class_weight_(self) -> list[float] | None:
+        """The weight of each class in training; None where all count alike."""
+        return self.codec_.labels.weights
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True

@@ -124,6 +124,11 @@ class StepTagger(
         return self.codec_.labels.classes
 
     @property
+    def class_weight_(self) -> list[float] | None:
+        """The weight of each class in training; None where all count alike."""
+        return self.codec_.labels.weights
+
+    @property
     def vectorizer_(self) -> Any:
         """What makes numbers of sequences."""
         return self.codec_.vectorizer

@@ -123,7 +123,8 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
         return np.array([log_probs.sum() for log_probs in found])
 
     def _ids(self, X: Any) -> Sequence[np.ndarray]:
-        return self.codec_.encode(self._inputs(X).inputs).rows
+        inputs = self._inputs(X).inputs
+        return self.codec_.encode(inputs).rows
 
     def _log_probs(self, network: LanguageNetwork, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """(T,) of each row's ids."""
