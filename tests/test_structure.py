@@ -17,7 +17,8 @@ ALLOWED = {
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
     "batch": FOUNDATION,
-    "kernels": FOUNDATION,
+    "native": {"errors"},
+    "kernels": FOUNDATION | {"native"},
     "decode": FOUNDATION,
     "bptt": FOUNDATION,
     "cells": FOUNDATION | {"kernels", "bptt"},
@@ -38,7 +39,7 @@ ALLOWED = {
         "diagnose",
     },
     "ship": FOUNDATION | {"diagnose", "tasks"},
-    "cli": FOUNDATION | {"tasks", "ship", "data", "diagnose", "kernels", "learn"},
+    "cli": FOUNDATION | {"tasks", "ship", "data", "diagnose", "native", "kernels", "learn"},
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import rnnkit
 from rnnkit import archive
 from rnnkit.cli import doctor
-from rnnkit.kernels import library
+from rnnkit.native import library
 
 
 def test_info_describes_a_model_without_reading_its_tensors(run, models, monkeypatch):

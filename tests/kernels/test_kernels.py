@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnkit import kernels
 from rnnkit.errors import OptionError
-from rnnkit.kernels import GATES, Padded, Weights, library
+from rnnkit.kernels import GATES, Padded, Weights
+from rnnkit.native import library
 from tests.kernels.cases import CASES, FAST, KERNELS, TOLERANCE, Problem, assert_same
 
 

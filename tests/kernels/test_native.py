@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rnnkit import kernels
 from rnnkit.errors import TrainingError
-from rnnkit.kernels import GATES, Padded, Weights, library, native
+from rnnkit.kernels import GATES, Padded, Weights, native
+from rnnkit.native import library
 from tests.kernels.cases import (
     CASES,
     TOLERANCE,

@@ -100,7 +100,7 @@ def _torch() -> dict[str, Any]:
 def _native() -> dict[str, Any]:
     """The native library: where it is and what it runs on, or why it does not run."""
     try:
-        from rnnkit.kernels import library
+        from rnnkit.native import library
     except (ImportError, OSError):  # torch's own problem, which _torch tells
         return {}
     path = library.find()

@@ -2,11 +2,11 @@
 
 from rnnkit.kernels.dispatch import available, kernel_for, run, run_packed, step, use_kernel
 from rnnkit.kernels.interface import GATES, Form, Padded, State, Weights
-from rnnkit.kernels.library import use_isa
 from rnnkit.kernels.linear import linear
 from rnnkit.kernels.reference import STEPS
 from rnnkit.kernels.stepping import Stepper, stepper
 from rnnkit.kernels.tracing import Trace, trace
+from rnnkit.native.library import use_isa
 
 __all__ = [
     "GATES",

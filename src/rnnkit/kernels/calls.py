@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
-from rnnkit.kernels import library, memory
-from rnnkit.kernels.interface import GATES, Padded
+from rnnkit.kernels import memory
+from rnnkit.kernels.interface import DTYPES, GATES, Padded
+from rnnkit.native import library
 
 __all__ = ["TENSORS", "backward", "forward", "grad_shapes", "result_shapes"]
 
@@ -151,7 +152,7 @@ def _checked(
     """
     x, h_0, c_0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, lengths, batch_sizes = inputs
     dtype, gates = x.dtype, GATES[mode]
-    if dtype not in library.DTYPES:
+    if dtype not in DTYPES:
         raise ShapeError(
             f"input is {dtype}, but the native kernel takes torch.float32 and torch.float64. "
             f"Convert it, or use kernels.use_kernel('torch')."
@@ -197,7 +198,7 @@ def _checked(
     )
     words = (
         library.MODES[mode],
-        library.DTYPES[dtype],
+        DTYPES[dtype],
         input_size,
         hidden_size,
         0 if weight_hr is None else output_size,

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, check_option
-from rnnkit.kernels import fused, library, native, operators, reference, unrolled
+from rnnkit.kernels import fused, native, operators, reference, unrolled
 from rnnkit.kernels.interface import (
+    DTYPES,
     GATES,
     LOW_PRECISION,
     Form,
@@ -23,6 +24,7 @@ from rnnkit.kernels.interface import (
     in_float32,
     zero_state,
 )
+from rnnkit.native import library
 from rnnkit.packed import Layout
 
 __all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "run_packed", "step", "use_kernel"]
@@ -49,7 +51,7 @@ _forced: ContextVar[str | None] = ContextVar("rnnkit_kernel", default=None)
 def available() -> tuple[str, ...]:
     """The names of the kernels that can run here, the preferred one first.
 
-    "native" is missing where its library is; `kernels.library.problem()` says why.
+    "native" is missing where its library is; `rnnkit.native.problem()` says why.
 
     >>> available()[-2:]
     ('torch', 'reference')
@@ -99,7 +101,7 @@ def chosen(dtype: torch.dtype, device_type: str) -> str:
 
 def _obstacle(dtype: torch.dtype, device_type: str) -> str | None:
     """Why the native kernel cannot take such data; None if it can."""
-    if dtype not in library.DTYPES:
+    if dtype not in DTYPES:
         return f"the input is {dtype}, and it takes torch.float32 and torch.float64."
     if device_type != "cpu":
         return f"the input is on {device_type!r}, and it runs on the CPU."

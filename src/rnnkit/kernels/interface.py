@@ -24,9 +24,11 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
+from rnnkit.native import library
 from rnnkit.packed import Layout
 
 __all__ = [
+    "DTYPES",
     "GATES",
     "LOW_PRECISION",
     "Form",
@@ -41,6 +43,11 @@ __all__ = [
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 """The modes, and how many gates (blocks of rows in a weight) each has."""
+
+DTYPES: dict[torch.dtype, int] = {
+    getattr(torch, dtype.name): code for dtype, code in library.DTYPES.items()
+}
+"""What the native kernels take, torch.float32 and torch.float64, and the codes in C."""
 
 LOW_PRECISION = (torch.bfloat16, torch.float16)
 """What autocast makes of a network's other layers; a recurrence under it is in float32."""

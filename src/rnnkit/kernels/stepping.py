@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError
-from rnnkit.kernels import library
 from rnnkit.kernels.dispatch import NATIVE, chosen
-from rnnkit.kernels.interface import GATES, State, Weights
+from rnnkit.kernels.interface import DTYPES, GATES, State, Weights
 from rnnkit.kernels.reference import STEPS
+from rnnkit.native import library
 
 __all__ = ["Stepper", "stepper"]
 
@@ -98,7 +98,7 @@ def _spec(mode: str, dtype: torch.dtype, weights: Sequence[Tensor | None]) -> by
     assert weight_hh is not None
     return library.LAYER.pack(
         library.MODES[mode],
-        library.DTYPES[dtype],
+        DTYPES[dtype],
         weight_ih.shape[1],
         weight_ih.shape[0] // GATES[mode],
         0 if weight_hr is None else weight_hh.shape[1],
