@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "nest", "packed", "archive"}
+FOUNDATION = {"errors", "nest", "packed", "archive", "tensors"}
 ALLOWED = {
     "errors": set(),
     "nest": {"errors"},
     "packed": {"errors"},
     "archive": {"errors"},
+    "tensors": {"errors", "archive"},
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
     "batch": FOUNDATION,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from safetensors import safe_open
 
 from rnnkit import archive
 from rnnkit.cli.output import human_size, print_json, print_line
@@ -33,25 +30,20 @@ def describe(path: Path) -> dict[str, Any]:
     No tensor is read. Raises ArchiveError if this is no model of rnnkit.
     """
     header = archive.read_header(path)
-    labels = header["state"].get("labels")
+    state = header.get("state", {})
+    labels = state.get("labels")
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "format": header["format"],
-        "estimator": header["estimator"],
-        "parameters": _count_parameters(path),
-        "vocabularies": dict(_vocabularies(header["state"])),
+        "estimator": header.get("estimator"),
+        "parameters": archive.count_numbers(path),
+        "vocabularies": dict(_vocabularies(state)),
         "labels": None if labels is None else labels["values"],
-        "history": _summary(header["history"]),
-        "settings": header["params"],
-        "versions": header["versions"],
+        "history": _summary(header.get("history")),
+        "settings": header.get("params"),
+        "versions": header.get("versions"),
     }
-
-
-def _count_parameters(path: Path) -> int:
-    # The sizes stand in the header of the file, beside the names.
-    with safe_open(str(path), framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 _NAMES = {"tokenizer": "tokens"}

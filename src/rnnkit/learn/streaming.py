@@ -32,6 +32,7 @@ from rnnkit.learn.history import Record
 from rnnkit.learn.kept import from_plain, to_plain
 from rnnkit.learn.loop import BatchLoss, Totals, Trainer
 from rnnkit.nest import map_tensors
+from rnnkit.tensors import from_arrays, to_arrays
 
 __all__ = ["StreamTrainer"]
 
@@ -279,7 +280,7 @@ class StreamTrainer:
             "num_streams": streams.num_streams,
             "kept": to_plain(kept, tensors),
         }
-        archive.write(path, header, tensors)
+        archive.write(path, header, to_arrays(tensors))
 
     def resume(self, path: str | Path, streams: Streams) -> None:
         """Go on from a file that `save` wrote: the next window is the one that would have come.
@@ -290,7 +291,7 @@ class StreamTrainer:
         optimizer, ShapeError if it is of another number of streams, InputError if it is of other
         streams; the trainer is as before then.
         """
-        header, tensors = archive.read(path)
+        header, arrays = archive.read(path)
         if header.get("estimator") != type(self).__name__:
             raise ArchiveError(
                 f"{path}: holds a {header.get('estimator')!r}, not the training of a stream."
@@ -302,7 +303,7 @@ class StreamTrainer:
                     f"{path}: was trained with {header[name]}, but this trainer has {value}. Give "
                     f"it the same {name}."
                 )
-        kept = from_plain(header["kept"], tensors)
+        kept = from_plain(header["kept"], from_arrays(arrays))
         before = {
             "module": copy.deepcopy(self.module.state_dict()),
             "optimizer": copy.deepcopy(self._trainer.optimizer.state_dict()),

@@ -31,6 +31,7 @@ from rnnkit.tasks.files import TABLE, distinct, header_of, load_weights, paramet
 from rnnkit.tasks.inputs import check_columns, read_like, read_sequences
 from rnnkit.tasks.objectives import CrossEntropy, Objective
 from rnnkit.tasks.subjects import subject_of_examples
+from rnnkit.tensors import to_arrays
 
 __all__ = ["Encoded", "SequenceEstimator", "check_classes", "with_classes"]
 
@@ -396,7 +397,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         Raises ArchiveError if the disk refuses or a parameter cannot be kept.
         """
         check_is_fitted(self, "module_")
-        archive.write(path, header_of(self), distinct(self.module_))
+        archive.write(path, header_of(self), to_arrays(distinct(self.module_)))
 
     @classmethod
     def from_archive(

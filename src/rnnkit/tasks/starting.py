@@ -15,6 +15,7 @@ from rnnkit import archive
 from rnnkit.errors import OptionError
 from rnnkit.networks import RecurrentEncoder
 from rnnkit.tasks.language_model import LanguageModel
+from rnnkit.tensors import from_arrays
 from rnnkit.vectorize import TextVectorizer
 
 __all__ = ["begin_with", "learn_tokens", "read_language_model"]
@@ -34,13 +35,13 @@ def read_language_model(path: str | Path, estimator: Any) -> LanguageModel:
     estimator: a `SequenceReader`, which knows of what kind X is.
     Raises OptionError where the two are not alike, ArchiveError if this is no model's file.
     """
-    header, tensors = archive.read(path)
+    header, arrays = archive.read(path)
     if header.get("estimator") != LanguageModel.__name__:
         raise OptionError(
             f"language_model={str(path)!r} is the file of a {header.get('estimator')}, but that of "
             f"a LanguageModel is expected."
         )
-    model = LanguageModel.from_archive(header, tensors)
+    model = LanguageModel.from_archive(header, from_arrays(arrays))
     _check_alike(path, model, estimator)
     return model
 
