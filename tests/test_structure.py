@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "nest", "packed", "archive", "tensors"}
+FOUNDATION = {"errors", "nest", "layout", "packed", "archive", "tensors"}
 ALLOWED = {
     "errors": set(),
     "nest": {"errors"},
-    "packed": {"errors"},
+    "layout": {"errors"},
+    "packed": {"errors", "layout"},
     "archive": {"errors"},
     "tensors": {"errors", "archive"},
     "data": FOUNDATION,
