@@ -168,7 +168,7 @@ class FrameEmbedding(nn.Module):
     are kept apart, since it matters where in the picture something is; a mean over them would not
     tell. norm: layer normalization (Ba et al. 2016), as given encoders have features of any scale.
 
-    scale: what brings frames to numbers around 0, such as `ImageVectorizer.scaled`: they come as
+    scale: what brings frames to numbers around 0, as `ImageVectorizer.scaled` does: they come as
     bytes, which are a quarter of that. Where no graph is made, some frames are encoded at a time,
     so that long videos need little memory.
 

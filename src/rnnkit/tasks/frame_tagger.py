@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from rnnkit.networks import FrameEmbedding
 from rnnkit.tasks.encoding import SeeingEstimator
 from rnnkit.tasks.labeling import StepTagger
 from rnnkit.tasks.spelling import Sequences
-from rnnkit.tasks.videos import Footage, read_clips, read_frame_features
+from rnnkit.tasks.videos import Footage, read_clips, read_frame_features, scaled_frames
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 
 __all__ = ["FrameTagger"]
@@ -185,7 +186,7 @@ class FrameTagger(SeeingEstimator, StepTagger):
         return FrameEmbedding(
             self._image_encoder(),
             self.embedding_size,
-            scale=self.vectorizer_.scaled,
+            scale=partial(scaled_frames, self.vectorizer_),
             augment=self._augmentation(),
         )
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from rnnkit.batch import pack
@@ -26,7 +27,7 @@ class Pictures:
 
     def batch(self, indices: np.ndarray) -> Tensor:
         """The chosen images, scaled."""
-        return self._vectorizer.batch([self._arrays[i] for i in indices])
+        return torch.from_numpy(self._vectorizer.batch([self._arrays[i] for i in indices]))
 
 
 class Features:

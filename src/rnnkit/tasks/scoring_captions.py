@@ -229,7 +229,5 @@ class NearestImage(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, images: list[Any]) -> np.ndarray:
         """(n, C S S) float32."""
-        rows: np.ndarray = (
-            self.vectorizer_.batch(self.vectorizer_.transform(images)).flatten(1).numpy()
-        )
-        return rows
+        rows: np.ndarray = self.vectorizer_.batch(self.vectorizer_.transform(images))
+        return rows.reshape(len(images), -1)

@@ -17,7 +17,7 @@ from rnnkit.tasks.pictures import listed, read_features, read_pictures
 from rnnkit.tasks.spelling import Source
 from rnnkit.vectorize import ImageVectorizer
 
-__all__ = ["Footage", "read_clips", "read_frame_features"]
+__all__ = ["Footage", "read_clips", "read_frame_features", "scaled_frames"]
 
 
 class Footage:
@@ -43,6 +43,11 @@ def read_clips(X: Any, vectorizer: ImageVectorizer, name: str = "X") -> list[Ten
         )
     videos = listed(X, name, "videos", smallest=4)
     return [_clip(video, vectorizer, f"{name}[{i}]") for i, video in enumerate(videos)]
+
+
+def scaled_frames(vectorizer: ImageVectorizer, frames: Tensor) -> Tensor:
+    """(N, C, S, S) bytes or floats -> numbers around 0."""
+    return torch.from_numpy(vectorizer.scaled(frames.numpy()))
 
 
 def read_frame_features(X: Any, name: str = "X") -> list[np.ndarray]:
