@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "nest", "layout", "packed", "archive", "tensors"}
+FOUNDATION = {"errors", "nest", "layout", "packed", "archive", "tensors", "torch_private"}
 ALLOWED = {
     "errors": set(),
     "nest": {"errors"},
@@ -16,6 +17,7 @@ ALLOWED = {
     "packed": {"errors", "layout"},
     "archive": {"errors"},
     "tensors": {"errors", "archive"},
+    "torch_private": set(),
     "data": FOUNDATION,
     "vectorize": FOUNDATION,
     "batch": FOUNDATION,
@@ -98,6 +100,13 @@ def test_every_name_in_all_exists_and_nothing_public_is_left_out(path):
 def test_no_module_is_too_long_to_be_one_room():
     for path in SOURCE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def test_private_names_of_torch_stand_in_one_module():
+    for path in SOURCE.rglob("*.py"):
+        if path.stem != "torch_private":
+            private = re.findall(r"torch\._\w+", path.read_text(encoding="utf-8"))
+            assert set(private) <= {"torch._dynamo"}, path  # whose name is looked for, no more
 
 
 def test_the_package_offers_its_names_and_no_others():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, check_option
-from rnnkit.kernels import fused, native, operators, reference, unrolled
+from rnnkit.kernels import fused, native, reference, unrolled
 from rnnkit.kernels.interface import (
     DTYPES,
     GATES,
@@ -26,6 +27,7 @@ from rnnkit.kernels.interface import (
 )
 from rnnkit.native import library
 from rnnkit.packed import Layout
+from rnnkit.torch_private import assume_constant_result, is_transformed
 
 __all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "run_packed", "step", "use_kernel"]
 
@@ -76,15 +78,14 @@ def kernel_for(
     'torch'
     """
     check_option("mode", mode, GATES)
-    name: str = chosen(dtype, torch.device(device).type)
-    return name
+    return chosen(dtype, torch.device(device).type)
 
 
 # A compiled graph keeps the kernel that was chosen while it was traced.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@assume_constant_result
 def chosen(dtype: torch.dtype, device_type: str) -> str:
     """`kernel_for`, which is the same for every mode."""
-    if operators.is_transformed():
+    if is_transformed():
         return REFERENCE
     source, name = "kernel", _forced.get()
     if name is None:
@@ -206,8 +207,6 @@ def _in_float32(
     return in_float32(data), state, Weights(*map(in_float32, weights))
 
 
-# Not traced into: layouts are made of numbers that only data can tell.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def run_packed(
     kernel: Kernel,
     mode: str,
@@ -218,6 +217,19 @@ def run_packed(
     options: dict[str, bool],
 ) -> tuple[Tensor, State]:
     """Run a kernel that takes packed rows, also on a padded batch; final states are (B, H)."""
+    _hide()
+    return _packed_runner(kernel, mode, data, form, state, weights, options)
+
+
+def _run_packed(
+    kernel: Kernel,
+    mode: str,
+    data: Tensor,
+    form: Form,
+    state: State | None,
+    weights: Weights,
+    options: dict[str, bool],
+) -> tuple[Tensor, State]:
     if isinstance(form, Layout):
         state = state or zero_state(mode, data, form.num_sequences, weights)
         return kernel(mode, data, form, state, weights, **options)
@@ -226,6 +238,19 @@ def run_packed(
     state = _reorder(state or zero_state(mode, data, sequences, weights), layout, layout.order)
     output, final = kernel(mode, form.pack(data), layout, state, weights, **options)
     return form.unpack(output, steps, sequences), _reorder(final, layout, layout.inverse)
+
+
+# `_run_packed`, which torch must not trace: layouts hold numbers that only data can tell.
+_packed_runner: Callable[..., tuple[Tensor, State]] = _run_packed
+
+
+# Called while torch traces, before it looks up the name.
+@assume_constant_result
+def _hide() -> None:
+    """Tell torch so, once its compiler is there: importing that takes two seconds."""
+    global _packed_runner
+    if _packed_runner is _run_packed and "torch._dynamo" in sys.modules:
+        _packed_runner = torch.compiler.disable(_run_packed)  # type: ignore[no-untyped-call]
 
 
 def _reorder(state: State, layout: Layout, order: Tensor) -> State:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
+
+from rnnkit import torch_private
 
 __all__ = ["Clipped", "clip_grad_norm", "clip_gradients", "gradient_values"]
 
@@ -49,7 +50,7 @@ def clip_gradients(
         left = float(get_total_norm(gradients))
     by_norm = clip_norm is not None and left > clip_norm
     if clip_norm is not None and by_norm:
-        torch._foreach_mul_(gradients, clip_norm / (left + 1e-6))
+        torch_private.multiply_(gradients, clip_norm / (left + 1e-6))
     return Clipped(norm, by_value or by_norm)
 
 
@@ -91,6 +92,6 @@ def _clamp_(gradients: list[Tensor], largest: float) -> bool:
     """Whether any element was beyond, and now is not."""
     if not any(bool((gradient.abs() > largest).any()) for gradient in gradients):
         return False
-    torch._foreach_clamp_min_(gradients, -largest)
-    torch._foreach_clamp_max_(gradients, largest)
+    torch_private.clamp_min_(gradients, -largest)
+    torch_private.clamp_max_(gradients, largest)
     return True
