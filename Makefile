@@ -34,7 +34,7 @@ help:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: pyproject.toml constraints.txt $(NATIVE_SOURCES) | .venv/bin/python
-	$(INSTALL) '.[samples]'
+	$(INSTALL) '.[samples,train]'
 	@touch $@
 
 # Users without a compiler get a working rnnkit; developers with one must see what fails.

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
-FOUNDATION = {"errors", "nest", "layout", "packed", "archive", "tensors", "torch_private"}
+WITHOUT_TORCH = {"errors", "extras", "nest", "layout", "archive"}
+FOUNDATION = WITHOUT_TORCH | {"needs_torch", "needs_train", "packed", "tensors", "torch_private"}
 ALLOWED = {
+    # The ground floor, which needs no torch.
     "errors": set(),
+    "extras": {"errors"},
     "nest": {"errors"},
     "layout": {"errors"},
-    "packed": {"errors", "layout"},
     "archive": {"errors"},
+    "native": {"errors"},
+    "data": WITHOUT_TORCH,
+    "vectorize": WITHOUT_TORCH,
+    "decode": FOUNDATION,
+    # What stands on it.
+    "needs_torch": {"extras"},
+    "needs_train": {"extras"},
+    "packed": {"errors", "layout"},
     "tensors": {"errors", "archive"},
     "torch_private": set(),
-    "data": FOUNDATION,
-    "vectorize": FOUNDATION,
     "batch": FOUNDATION,
-    "native": {"errors"},
     "kernels": FOUNDATION | {"native"},
-    "decode": FOUNDATION,
     "bptt": FOUNDATION,
     "cells": FOUNDATION | {"kernels", "bptt"},
     "networks": FOUNDATION | {"bptt", "cells"},
@@ -55,6 +63,11 @@ def parts() -> list[str]:
     )
 
 
+def files_of(part: str) -> list[Path]:
+    module = SOURCE / f"{part}.py"
+    return [module] if module.exists() else sorted((SOURCE / part).rglob("*.py"))
+
+
 def imported_parts(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -73,10 +86,26 @@ def test_every_part_of_the_package_has_its_place_in_the_layout():
 
 @pytest.mark.parametrize("part", ALLOWED)
 def test_no_import_points_up(part):
-    paths = [SOURCE / f"{part}.py"] if part in FOUNDATION else (SOURCE / part).rglob("*.py")
-    for path in paths:
+    for path in files_of(part):
         outside = imported_parts(path) - {part}
         assert outside <= ALLOWED[part], f"{path.relative_to(SOURCE)} imports {outside}"
+
+
+HEAVY = ("torch", "sklearn", "scipy", "sacrebleu")
+GROUND = ["errors", "extras", "layout", "archive", "native", "data", "vectorize"]
+COMMANDS = ["cli.app", "cli.doctor", "cli.info"]
+
+
+@pytest.mark.parametrize("part", [*GROUND, *COMMANDS])
+def test_the_ground_floor_imports_nothing_heavy(part):
+    paths = files_of(part.replace(".", "/"))
+    names = [".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for path in paths]
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {names}]; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=lambda p: p.parent.name)

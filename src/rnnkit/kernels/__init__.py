@@ -1,5 +1,6 @@
 """The recurrences themselves: the equations, faster ways to run them, and the choice of one."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.kernels.dispatch import available, kernel_for, run, run_packed, step, use_kernel
 from rnnkit.kernels.interface import GATES, Form, Padded, State, Weights
 from rnnkit.kernels.linear import linear
