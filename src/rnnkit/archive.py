@@ -19,7 +19,7 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -27,9 +27,12 @@ from safetensors.numpy import save
 
 from rnnkit.errors import ArchiveError
 
-__all__ = ["BFLOAT16", "FORMAT_VERSION", "count_numbers", "read", "read_header", "write"]
+__all__ = ["BFLOAT16", "FORMAT_VERSION", "Header", "count_numbers", "read", "read_header", "write"]
 
 FORMAT_VERSION = 1
+
+Header: TypeAlias = dict[str, Any]
+"""Plain JSON by name."""
 
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])
 """The bits of bfloat16, which numpy has not: a record, so that nobody reckons with them."""
@@ -52,7 +55,9 @@ _DTYPES = {
 }
 
 
-def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+def write(
+    path: str | Path, header: Mapping[str, object], tensors: Mapping[str, np.ndarray]
+) -> None:
     """Write a model file; an older file at `path` stays until the new one is whole.
 
     The new file has the older one's permissions; a symbolic link stays, and its file is written.
@@ -82,7 +87,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, np.
     _replace(Path(path), save(plain, metadata=metadata))
 
 
-def read_header(path: str | Path) -> dict[str, Any]:
+def read_header(path: str | Path) -> Header:
     """The header alone, without reading the tensors.
 
     Raises ArchiveError if this is no model of rnnkit, or one from a newer format.
@@ -100,7 +105,7 @@ def count_numbers(path: str | Path) -> int:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read(path: str | Path) -> tuple[Header, dict[str, np.ndarray]]:
     """Header and tensors, after checking the digest.
 
     Raises ArchiveError as `read_header`, and if the file was altered.
@@ -128,7 +133,7 @@ def _digest(text: str, tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _name(dtype: np.dtype[Any]) -> str:
+def _name(dtype: np.dtype[np.generic]) -> str:
     return "bfloat16" if dtype == BFLOAT16 else dtype.name
 
 
@@ -227,7 +232,7 @@ def _metadata(path: str | Path, file: _File) -> dict[str, str]:
     return metadata
 
 
-def _header(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _header(path: str | Path, metadata: Mapping[str, str]) -> Header:
     header = _json(path, metadata["rnnkit"])
     version = header.get("format") if isinstance(header, dict) else None
     if not isinstance(header, dict) or type(version) is not int or version < 1:

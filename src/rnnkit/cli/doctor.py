@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeAlias
 
 from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import OptionError
@@ -16,6 +16,9 @@ from rnnkit.extras import EXTRAS, TRAIN
 from rnnkit.native import library
 
 __all__ = ["doctor", "examine"]
+
+Found: TypeAlias = dict[str, Any]
+"""Facts by name, as plain JSON."""
 
 REQUIRED = ("numpy", "safetensors", "typer", "rich")
 
@@ -43,7 +46,7 @@ def doctor(*, as_json: bool) -> None:
         print_line(f"advice: {line}")
 
 
-def examine() -> dict[str, Any]:
+def examine() -> Found:
     """The state of this installation, as plain JSON."""
     packages = {name: _version(name) for name in REQUIRED}
     optional = {name: _version(name) for extra in EXTRAS.values() for name in extra.packages}
@@ -70,7 +73,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _torch() -> dict[str, Any]:
+def _torch() -> Found:
     """What only torch can tell; the reason where it cannot be imported."""
     if _version("torch") is None:
         return {}
@@ -80,7 +83,7 @@ def _torch() -> dict[str, Any]:
         return {"torch error": str(error).splitlines()[0]}
     from rnnkit.kernels import GATES, available, kernel_for
 
-    found: dict[str, Any] = {
+    found: Found = {
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
@@ -92,10 +95,10 @@ def _torch() -> dict[str, Any]:
     return found
 
 
-def _native() -> dict[str, Any]:
+def _native() -> Found:
     """The native library: where it is and what it runs on, or why it does not run."""
     path = library.find()
-    found: dict[str, Any] = {"library": None if path is None else str(path)}
+    found: Found = {"library": None if path is None else str(path)}
     try:
         problem = library.problem()
     except OptionError as error:  # RNNKIT_ISA
@@ -111,7 +114,7 @@ def _native() -> dict[str, Any]:
 
 
 def _advice(
-    packages: dict[str, str | None], optional: dict[str, str | None], native: dict[str, Any]
+    packages: dict[str, str | None], optional: dict[str, str | None], native: Found
 ) -> list[str]:
     missing = [name for name, found in packages.items() if found is None]
     advice = [f"pip install {' '.join(missing)}: rnnkit does not run without"] if missing else []

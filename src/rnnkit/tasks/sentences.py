@@ -81,7 +81,7 @@ def target_vectorizer(
 
 
 def load_vectorizer(
-    level: str, config: dict[str, Any], *, words: type[WordVectorizer] | type[TextVectorizer]
+    level: str, config: Any, *, words: type[WordVectorizer] | type[TextVectorizer]
 ) -> Any:
     """The vectorizer that a file describes. words: what level="word" has on this side."""
     kinds = {"word": words, SUBWORD: SubwordVectorizer}
