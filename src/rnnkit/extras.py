@@ -49,12 +49,13 @@ def require(*modules: str) -> None:
     >>> require("torch", "no_such_module")
     Traceback (most recent call last):
         ...
-    rnnkit.errors.MissingDependencyError: rnnkit's networks and estimators need no_such_module, ...
+    rnnkit.errors.MissingDependencyError: rnnkit's networks and estimators need what is not \
+installed: no_such_module. ...
     """
     missing = [name for name in modules if not _is_there(name)]
     if missing:
         raise MissingDependencyError(
-            f"rnnkit's networks and estimators need {', '.join(missing)}, not installed here. "
+            f"rnnkit's networks and estimators need what is not installed: {', '.join(missing)}. "
             f"{TRAIN}"
         )
 

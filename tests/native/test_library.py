@@ -82,6 +82,19 @@ def test_a_file_that_is_no_library_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "cannot be loaded" in str(reason)
 
 
+def test_a_machine_without_openmps_runtime_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing(_path: str) -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    (tmp_path / "mine.so").touch()
+    monkeypatch.setenv("RNNKIT_LIBRARY", str(tmp_path / "mine.so"))
+    monkeypatch.setattr(library.ctypes, "CDLL", missing)
+    _, reason = load_anew()
+    assert str(reason).endswith("install gcc's OpenMP runtime (Debian: apt install libgomp1).")
+
+
 @pytest.mark.usefixtures("nowhere")
 def test_what_needs_the_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "_load", load_anew)

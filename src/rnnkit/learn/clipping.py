@@ -34,6 +34,7 @@ def clip_gradients(
     None leaves that part out. A norm that is not finite leaves the gradients as they are.
     Source: Mikolov 2012 (thesis), as told by Pascanu, Mikolov & Bengio 2013, section 3.2.
 
+    >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(3))
     >>> weight.grad = torch.tensor([-12.0, 3.0, 4.0])
     >>> clip_gradients([weight], clip_value=3.5)
@@ -65,6 +66,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float | None) -> floa
     Source: Pascanu, Mikolov & Bengio 2013, On the Difficulty of Training Recurrent Neural
     Networks, algorithm 1.
 
+    >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(2))
     >>> weight.grad = torch.tensor([3.0, 4.0])
     >>> clip_grad_norm([weight], max_norm=1.0)
