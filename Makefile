@@ -10,11 +10,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 NATIVE_SOURCES := $(wildcard csrc/*.* csrc/*/*.*)
 COMPILER := $(shell command -v c++ || command -v g++ || command -v clang++)
-REQUIRE_NATIVE := $(BIN)/python -c 'from rnnkit.kernels import library; library.required()'
+REQUIRE_NATIVE := $(BIN)/python -c 'from rnnkit.native import library; library.required()'
 
 # Tests (2) on the instruction sets that this machine runs, from the 1st or the 2nd best (1: 0 or 1).
 define on_isas
-isas=$$($(BIN)/python -c 'from rnnkit.kernels import library; print(*library.isas()[$(1):])') && \
+isas=$$($(BIN)/python -c 'from rnnkit.native import library; print(*library.isas()[$(1):])') && \
 for isa in $$isas; do \
 	echo "RNNKIT_ISA=$$isa"; \
 	RNNKIT_ISA=$$isa $(BIN)/python -m pytest --quiet --numprocesses 2 $(2) || exit; \
@@ -34,7 +34,7 @@ help:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: pyproject.toml constraints.txt $(NATIVE_SOURCES) | .venv/bin/python
-	$(INSTALL) '.[samples]'
+	$(INSTALL) '.[samples,train]'
 	@touch $@
 
 # Users without a compiler get a working rnnkit; developers with one must see what fails.
@@ -51,7 +51,7 @@ test: .venv/dev
 	@$(MAKE) --no-print-directory test-isas
 
 test-isas: .venv/dev
-	@$(call on_isas,1,tests/kernels tests/cells)
+	@$(call on_isas,1,tests/native tests/kernels tests/cells)
 
 build/sanitize/librnnkit_native.so: $(NATIVE_SOURCES) | .venv/dev
 	$(BIN)/cmake -S csrc -B build/sanitize -D CMAKE_CXX_COMPILER=$(CXX) -D RNNKIT_SANITIZE=address,undefined
@@ -64,7 +64,7 @@ sanitize: build/sanitize/librnnkit_native.so
 	@export RNNKIT_LIBRARY=$(abspath $<) OMP_WAIT_POLICY=passive \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" && \
-	$(REQUIRE_NATIVE) && $(call on_isas,0,tests/kernels)
+	$(REQUIRE_NATIVE) && $(call on_isas,0,tests/native tests/kernels)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -36,33 +35,6 @@ def test_packed_gives_the_sequences_back_in_the_callers_order(lengths: list[int]
 
 
 @given(some_lengths)
-def test_layout_knows_each_rows_step_and_sequence(lengths: list[int]) -> None:
-    layout = Layout(lengths)
-    ordered = sorted(lengths, reverse=True)
-    rows = [(t, b) for t in range(ordered[0]) for b, n in enumerate(ordered) if n > t]
-    assert list(zip(layout.step_of_row.tolist(), layout.sequence_of_row.tolist(), strict=True)) == (
-        rows
-    )
-    assert layout.num_rows == len(rows)
-    assert layout.last_row.tolist() == [rows.index((n - 1, b)) for b, n in enumerate(ordered)]
-    assert layout.reversal.tolist() == [rows.index((ordered[b] - 1 - t, b)) for t, b in rows]
-    assert layout.lengths[layout.inverse].tolist() == lengths
-    assert layout.mask.sum(dim=1).tolist() == ordered
-    assert layout.is_rectangular == (len(set(lengths)) == 1)
-
-
-@given(some_lengths, st.integers(-3, 3))
-def test_shifted_finds_the_row_of_a_later_or_earlier_step(lengths: list[int], offset: int) -> None:
-    layout = Layout(lengths)
-    ordered = sorted(lengths, reverse=True)
-    places = [(t, b) for t in range(ordered[0]) for b, n in enumerate(ordered) if n > t]
-    rows, inside = layout.shifted(offset)
-    for (t, b), row, there in zip(places, rows.tolist(), inside.tolist(), strict=True):
-        assert there == (0 <= t + offset < ordered[b])
-        assert row == (places.index((t + offset, b)) if there else 0)
-
-
-@given(some_lengths)
 def test_pad_agrees_with_torch_and_unpad_undoes_it(lengths: list[int]) -> None:
     packed = Packed.from_sequences(sequences_of(sorted(lengths, reverse=True)))
     expected = pad_packed_sequence(
@@ -74,25 +46,26 @@ def test_pad_agrees_with_torch_and_unpad_undoes_it(lengths: list[int]) -> None:
     assert torch.equal(packed.layout.unpad(padded), packed.data)
 
 
+VECTORS = [
+    *("order", "inverse", "lengths", "batch_sizes", "starts", "step_of_row", "sequence_of_row"),
+    *("last_row", "reversal", "by_sequence", "padded_row", "mask"),
+]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_layouts_tensors_are_its_arrays_without_a_copy(name: str) -> None:
+    layout = Layout([2, 4, 1])
+    tensor, array = getattr(layout, name), getattr(layout.arrays, name)
+    assert tensor.data_ptr() == array.__array_interface__["data"][0]
+    assert tensor.tolist() == array.tolist()
+    assert getattr(layout, name) is tensor
+
+
 def test_layout_from_batch_sizes_is_that_of_the_lengths() -> None:
     packed = pack_padded_sequence(torch.zeros(4, 3, 1), torch.tensor([4, 2, 2]))
     layout = Layout.from_batch_sizes(packed.batch_sizes)
     assert layout.lengths.tolist() == [4, 2, 2]
     assert layout.order.tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("lengths", "message"),
-    [([], "at least one sequence"), ([[1]], "one length for each"), ([2, 0], r"lengths\[1\] is 0")],
-)
-def test_layout_refuses_lengths_that_are_none(lengths: list[int], message: str) -> None:
-    with pytest.raises(ShapeError, match=message):
-        Layout(lengths)
-
-
-def test_layout_refuses_unsorted_lengths_where_the_order_must_stay() -> None:
-    with pytest.raises(ShapeError, match="longest first"):
-        Layout(np.array([1, 2]), sort=False)
 
 
 def test_packed_refuses_data_with_another_number_of_rows() -> None:

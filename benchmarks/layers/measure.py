@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import torch
-
-from rnnkit.kernels import library
+from rnnkit.native import library
 
 ROUNDS = 5  # at least
 LONGEST_BLOCK = 100  # calls
@@ -81,7 +79,7 @@ def limit(threads: int) -> float | None:
     if library.load() is None:
         return None
     time.sleep(PAUSE)
-    return library.peak_flops(torch.float32, threads, LIMIT_SECONDS)
+    return library.peak_flops("float32", threads, LIMIT_SECONDS)
 
 
 @contextmanager

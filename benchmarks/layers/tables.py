@@ -7,7 +7,7 @@ from statistics import geometric_mean
 
 from benchmarks.layers.rows import Row
 from rnnkit import cells
-from rnnkit.kernels import library
+from rnnkit.native import library
 
 HEAD = (
     f"{'cell':<5}{'shape':<27}{'lengths':<8}{'task':<10}"

@@ -1,10 +1,22 @@
 """Recurrent neural networks for people who have sequences and an ordinary CPU."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rnnkit import bptt, diagnose
+    from rnnkit import (
+        batch,
+        bptt,
+        cells,
+        data,
+        decode,
+        diagnose,
+        kernels,
+        learn,
+        networks,
+        tasks,
+        vectorize,
+    )
     from rnnkit.errors import RnnkitError
     from rnnkit.ship import load
     from rnnkit.tasks import (
@@ -31,14 +43,23 @@ __all__ = [
     "Translation",
     "Translator",
     "__version__",
+    "batch",
     "bptt",
+    "cells",
+    "data",
+    "decode",
     "diagnose",
+    "kernels",
+    "learn",
     "load",
+    "networks",
+    "tasks",
+    "vectorize",
 ]
 
 __version__ = "0.1.0"
 
-# Imported when first used, so that `rnnkit --help` need not wait for torch.
+# Imported when first used: `rnnkit --help` need not wait for torch, nor does what works without.
 _HOMES = {
     "LanguageModel": "rnnkit.tasks",
     "Caption": "rnnkit.tasks",
@@ -52,15 +73,14 @@ _HOMES = {
     "Translator": "rnnkit.tasks",
     "load": "rnnkit.ship",
 }
-_MODULES = ("bptt", "diagnose")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in __all__:
         return import_module(f"rnnkit.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'rnnkit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,3 +116,27 @@ def test_a_compiled_layer_keeps_the_kernel_it_was_traced_with() -> None:
         compiled = torch.compile(layer, backend="aot_eager")
         for lengths in (None, torch.tensor([2, 5])):
             torch.testing.assert_close(compiled(x, lengths=lengths), layer(x, lengths=lengths))
+
+
+def test_importing_the_layers_does_not_import_torchs_compiler() -> None:
+    code = "import sys; from rnnkit import cells; print('torch._dynamo' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
+# Each way of running a packed kernel: never traced, whether or not torch's compiler came later.
+LATER = """
+import torch
+from rnnkit import cells, kernels
+layer, x, lengths = cells.GRU(3, 4), torch.randn(5, 2, 3), torch.tensor([2, 5])
+with kernels.use_kernel("reference"):
+    before = layer(x, lengths=lengths)[0]
+    compiled = torch.compile(layer, backend="aot_eager")(x, lengths=lengths)[0]
+    after = layer(x, lengths=lengths)[0]
+assert torch.equal(before, after)
+torch.testing.assert_close(before, compiled)
+"""
+
+
+def test_a_layer_that_ran_before_the_compiler_was_there_compiles_all_the_same() -> None:
+    subprocess.run([sys.executable, "-c", LATER], capture_output=True, check=True)

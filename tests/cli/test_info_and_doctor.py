@@ -8,7 +8,7 @@ import pytest
 import rnnkit
 from rnnkit import archive
 from rnnkit.cli import doctor
-from rnnkit.kernels import library
+from rnnkit.native import library
 
 
 def test_info_describes_a_model_without_reading_its_tensors(run, models, monkeypatch):
@@ -55,10 +55,10 @@ def test_doctor_finds_this_installation(run):
     assert found["rnnkit"] == rnnkit.__version__
     assert found["kernel"]["LSTM"] in found["kernels available"]
     assert found["threads"] >= 1
-    assert found["package"]["torch"].startswith("2.")
+    assert found["optional"]["torch"].startswith("2.")
     result = run("doctor")
     assert result.code == 0
-    assert f"package torch: {found['package']['torch']}\n" in result.out
+    assert f"optional torch: {found['optional']['torch']}\n" in result.out
 
 
 def test_doctor_says_what_to_do_for_what_is_missing(run, monkeypatch):
@@ -68,8 +68,20 @@ def test_doctor_says_what_to_do_for_what_is_missing(run, monkeypatch):
     result = run("doctor")
     assert result.code == 0
     assert "optional emoji: missing" in result.out
-    assert "advice: pip install 'rnnkit[parquet]' for reading Parquet files" in result.out
-    assert "advice: pip install 'rnnkit[samples]' for rnnkit demo (missing: emoji)" in result.out
+    parquet = "for reading Parquet files (missing: pyarrow): pip install 'rnnkit[parquet]'"
+    samples = "for the data of rnnkit demo (missing: emoji): pip install 'rnnkit[samples]'"
+    assert f"advice: {parquet}" in result.out
+    assert f"advice: {samples}" in result.out
+
+
+def test_doctor_says_how_to_get_torch_without_cuda(run, monkeypatch):
+    there = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "torch" else there(name))
+    found = json.loads(run("doctor", "--json").out)
+    assert "kernel" not in found
+    (advice,) = [line for line in found["advice"] if "missing: torch" in line]
+    assert "--index-url https://download.pytorch.org/whl/cpu" in advice
+    assert "--torch-backend cpu" in advice
 
 
 def test_doctor_finds_the_native_library(run):

@@ -121,7 +121,6 @@ def test_output_that_is_not_utf8_is_escaped_and_json_stays_json(models):
     assert result.stderr == b""
 
 
-@pytest.mark.xfail(reason="rnnkit.vectorize.images imports torch", strict=True)
 @pytest.mark.parametrize("call", [("--help",), ("train", "caption", "--help"), ("--version",)])
 def test_nothing_heavy_is_imported_before_a_command_runs(call):
     """`rnnkit --help` must not wait for torch: only commands import what needs it."""

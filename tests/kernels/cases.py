@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rnnkit import kernels
-from rnnkit.kernels import Form, Padded, State, Weights, library
+from rnnkit.kernels import Form, Padded, State, Weights
+from rnnkit.native import library
 from rnnkit.packed import Layout
 from rnnkit.recurrence import by_mode
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import PackedSequence
 
-from rnnkit import kernels
+from rnnkit import kernels, torch_private
 from rnnkit.errors import OptionError
-from rnnkit.kernels import Padded, Weights, library
+from rnnkit.kernels import Padded, Weights
+from rnnkit.native import library
 from rnnkit.recurrence import RELU, by_mode
 from tests.kernels.cases import CASES, FAST, KERNELS, MODES, TOLERANCE, Problem, assert_same
 
@@ -232,10 +233,8 @@ def test_under_autocast_the_recurrence_is_in_float32(mode: str, kernel: str) -> 
 def test_the_kernel_named_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Problem("LSTM", [2, 1])
     called: list[str] = []
-    original = torch._VF.lstm
-    monkeypatch.setattr(
-        torch._VF, "lstm", lambda *a: (called.append("torch"), original(*a))[1], raising=False
-    )
+    original = torch_private.lstm
+    monkeypatch.setattr(torch_private, "lstm", lambda *a: (called.append("torch"), original(*a))[1])
     problem.run("reference", reverse=False)
     assert called == []
     problem.run("torch", reverse=False)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from rnnkit import kernels
 from rnnkit.errors import TrainingError
-from rnnkit.kernels import Padded, Weights, library, native
+from rnnkit.kernels import Padded, Weights, native
+from rnnkit.native import library
 from rnnkit.recurrence import by_mode, cell_modes
 from tests.kernels.cases import (
     CASES,

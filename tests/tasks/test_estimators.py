@@ -446,7 +446,7 @@ def test_one_file_holds_one_copy_of_tied_weights(numbers, tmp_path):
 
 
 def test_a_model_of_an_unknown_estimator_says_to_upgrade(tmp_path):
-    rnnkit.archive.write(tmp_path / "m.rnn", {"estimator": "Oracle"}, {"w": torch.ones(1)})
+    rnnkit.archive.write(tmp_path / "m.rnn", {"estimator": "Oracle"}, {"w": np.ones(1)})
     with pytest.raises(ArchiveError, match=r"'Oracle'.*Upgrade"):
         rnnkit.load(tmp_path / "m.rnn")
 

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import torch
 
 from rnnkit.errors import DataError, InputError, OptionError, check_option
 
-__all__ = ["ArraySource", "IterableSource", "Piece", "Source", "TextSource", "text_sources"]
+__all__ = [
+    "ArraySource",
+    "Items",
+    "IterableSource",
+    "Piece",
+    "Source",
+    "State",
+    "TextSource",
+    "text_sources",
+]
 
 LINE_BYTES = 2**16  # a longer line comes in parts
 
 _BLANK = ("\n", "\r\n", "\r")
+
+
+State: TypeAlias = dict[str, Any]
+"""Where reading stands: plain values, and nests of them with small tensors."""
+
+Item: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]
+"""x (T, ...), or x and y."""
+
+Items: TypeAlias = Iterable[Item] | Callable[[], Iterable[Item]]
 
 
 @dataclass(frozen=True)
@@ -51,13 +69,13 @@ class Piece:
             np.concatenate([piece.starts for piece in pieces]),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> State:
         """As tensors, to be kept."""
         found = {"x": self.x, "y": self.y, "starts": self.starts}
         return {n: None if a is None else torch.from_numpy(a.copy()) for n, a in found.items()}
 
     @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Piece:
+    def from_dict(cls, kept: State) -> Piece:
         """What `to_dict` gave."""
         y = None if kept["y"] is None else kept["y"].numpy()
         return cls(kept["x"].numpy(), y, kept["starts"].numpy())
@@ -68,9 +86,9 @@ class Source(Protocol):
 
     def read(self, steps: int) -> Piece | None: ...
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> State: ...
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, state: State) -> None: ...
 
 
 class ArraySource:
@@ -103,10 +121,10 @@ class ArraySource:
         y = None if self._y is None else np.array(self._y[begin:end])
         return Piece(np.array(self._x[begin:end]), y, starts)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {"next": self._next}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         following = int(state["next"])
         if not self._begin <= following <= self._end:
             raise InputError(
@@ -122,9 +140,9 @@ class IterableSource:
     documents: whether each begins a document.
     """
 
-    def __init__(self, given: Any, *, documents: bool) -> None:
+    def __init__(self, given: Items, *, documents: bool) -> None:
         self._given, self._documents = given, documents
-        self._items: Iterator[Any] | None = None
+        self._items: Iterator[Item] | None = None
         self._rest: Piece | None = None
         self._taken, self._begun = 0, False
 
@@ -156,11 +174,11 @@ class IterableSource:
                 return Piece(x, y, starts)
         return None
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         rest = None if self._rest is None else self._rest.to_dict()
         return {"taken": self._taken, "rest": rest, "begun": self._begun}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         if not callable(self._given) and iter(self._given) is self._given:
             raise InputError(
                 "a stream from an iterator cannot go on in the middle: what it gave is gone. Give "
@@ -231,11 +249,11 @@ class TextSource:
             self._documents == "line" or (self._documents == "blank" and not line.strip())
         )
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         rest = None if self._rest is None else self._rest.to_dict()
         return {"offset": self._offset, "starts_next": self._starts_next, "rest": rest}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         self._offset, self._starts_next = state["offset"], state["starts_next"]
         self._rest = None if state["rest"] is None else Piece.from_dict(state["rest"])
 

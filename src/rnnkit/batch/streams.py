@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnkit.batch.sources import ArraySource, IterableSource, Piece, Source, text_sources
+from rnnkit.batch.sources import (
+    ArraySource,
+    Items,
+    IterableSource,
+    Piece,
+    Source,
+    State,
+    text_sources,
+)
 from rnnkit.errors import InputError, OptionError, ShapeError
 
 __all__ = ["StreamBlock", "Streams"]
@@ -128,7 +136,7 @@ class Streams:
 
     @classmethod
     def from_iterables(
-        cls, iterables: Sequence[Any], *, shift: int = 0, documents: bool = True
+        cls, iterables: Sequence[Items], *, shift: int = 0, documents: bool = True
     ) -> Streams:
         """One stream from each iterable of arrays (T, ...), or of pairs (x, y) of them.
 
@@ -191,13 +199,13 @@ class Streams:
 
     # -- going on in the middle -----------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Where reading stands: plain values and small tensors."""
         buffers = [None if piece is None else piece.to_dict() for piece in self._buffers]
         sources = [one.state_dict() for one in self._sources]
         return {"sources": sources, "buffers": buffers, "position": self._position}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict` of streams from the same sources.
 
         Raises ShapeError if it is of another number of streams, InputError if it is of streams of

@@ -1,5 +1,6 @@
 """Back-propagation through time: how far gradients go back, and how they are afforded."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.bptt.checkpointing import in_segments
 from rnnkit.bptt.gradient import Gone, backward, call_module
 from rnnkit.bptt.policies import (

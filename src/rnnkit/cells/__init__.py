@@ -1,5 +1,6 @@
 """Recurrent layers and cells: the equations of `torch.nn`, exact on ragged sequences."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.cells.init import SCHEMES, initialize_
 from rnnkit.cells.layers import GRU, LSTM, RNN, build_layer
 from rnnkit.cells.linear import Linear

@@ -6,26 +6,22 @@ import locale
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeAlias
 
 from rnnkit.cli.output import print_json, print_line
 from rnnkit.errors import OptionError
+from rnnkit.extras import EXTRAS, TRAIN
+from rnnkit.native import library
 from rnnkit.recurrence import cell_modes
 
 __all__ = ["doctor", "examine"]
 
-REQUIRED = ("torch", "numpy", "scikit-learn", "safetensors", "sacrebleu", "typer", "rich")
+Found: TypeAlias = dict[str, Any]
+"""Facts by name, as plain JSON."""
 
-# Optional package -> the extra that brings it, and what it is for.
-OPTIONAL = {
-    "matplotlib": ("plot", "plots, and the pages of rnnkit diagnose"),
-    "pyarrow": ("parquet", "reading Parquet files"),
-    "babel": ("samples", "rnnkit demo"),
-    "Django": ("samples", "rnnkit demo"),
-    "emoji": ("samples", "rnnkit demo"),
-    "jupyterlab-language-pack-ko-KR": ("samples", "rnnkit demo"),
-}
+REQUIRED = ("numpy", "safetensors", "typer", "rich")
 
 # What brings the native library back, whether it was never built or cannot be loaded.
 _REBUILD = (
@@ -51,10 +47,10 @@ def doctor(*, as_json: bool) -> None:
         print_line(f"advice: {line}")
 
 
-def examine() -> dict[str, Any]:
+def examine() -> Found:
     """The state of this installation, as plain JSON."""
     packages = {name: _version(name) for name in REQUIRED}
-    optional = {name: _version(name) for name in OPTIONAL}
+    optional = {name: _version(name) for extra in EXTRAS.values() for name in extra.packages}
     native = _native()
     return {
         "rnnkit": _version("rnnkit"),
@@ -78,15 +74,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _torch() -> dict[str, Any]:
+def _torch() -> Found:
     """What only torch can tell; the reason where it cannot be imported."""
+    if _version("torch") is None:
+        return {}
     try:
         import torch
     except (ImportError, OSError) as error:
         return {"torch error": str(error).splitlines()[0]}
     from rnnkit.kernels import available, kernel_for
 
-    found: dict[str, Any] = {
+    found: Found = {
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
@@ -98,14 +96,10 @@ def _torch() -> dict[str, Any]:
     return found
 
 
-def _native() -> dict[str, Any]:
+def _native() -> Found:
     """The native library: where it is and what it runs on, or why it does not run."""
-    try:
-        from rnnkit.kernels import library
-    except (ImportError, OSError):  # torch's own problem, which _torch tells
-        return {}
     path = library.find()
-    found: dict[str, Any] = {"library": None if path is None else str(path)}
+    found: Found = {"library": None if path is None else str(path)}
     try:
         problem = library.problem()
     except OptionError as error:  # RNNKIT_ISA
@@ -121,21 +115,23 @@ def _native() -> dict[str, Any]:
 
 
 def _advice(
-    packages: dict[str, str | None], optional: dict[str, str | None], native: dict[str, Any]
+    packages: dict[str, str | None], optional: dict[str, str | None], native: Found
 ) -> list[str]:
     missing = [name for name, found in packages.items() if found is None]
     advice = [f"pip install {' '.join(missing)}: rnnkit does not run without"] if missing else []
     if "problem" in native:
         chosen = any(os.environ.get(name) for name in ("RNNKIT_LIBRARY", "RNNKIT_ISA"))
         advice.append(native["problem"] if chosen else _REBUILD)
-    extras: dict[str, list[str]] = {}
-    for name, found in optional.items():
-        if found is None:
-            extras.setdefault(OPTIONAL[name][0], []).append(name)
-    for extra, names in extras.items():
-        purpose = OPTIONAL[names[0]][1]
-        advice.append(f"pip install 'rnnkit[{extra}]' for {purpose} (missing: {', '.join(names)})")
+    advice += _advice_of_extras(optional)
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
     if encoding != "utf8":
         advice.append("export PYTHONUTF8=1, or Hangul is printed as escapes such as \\uac00")
     return advice
+
+
+def _advice_of_extras(optional: dict[str, str | None]) -> Iterator[str]:
+    for name, extra in EXTRAS.items():
+        missing = [package for package in extra.packages if optional[package] is None]
+        if missing:
+            how = TRAIN if "torch" in missing else f"pip install 'rnnkit[{name}]'."
+            yield f"for {extra.purpose} (missing: {', '.join(missing)}): {how}"

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from rnnkit.errors import OptionError, RnnkitError
+from rnnkit.extras import TRAIN
 
 __all__ = ["FAILURE", "USAGE", "GuardedGroup", "fail"]
 
@@ -55,6 +56,10 @@ def _reported() -> Iterator[None]:
         raise fail(str(error), USAGE) from None
     except RnnkitError as error:
         raise fail(str(error)) from None
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("torch", "sklearn", "sacrebleu"):
+            raise
+        raise fail(f"{error.name} is not installed. {TRAIN}") from None
     except BrokenPipeError:
         # The reader has seen enough, as `head` does.
         _drop_output()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from safetensors import safe_open
+from typing import Any, TypeAlias
 
 from rnnkit import archive
 from rnnkit.cli.output import human_size, print_json, print_line
 
 __all__ = ["describe", "info"]
+
+
+Facts: TypeAlias = dict[str, Any]
+"""Plain JSON by name."""
 
 
 def info(path: Path, *, as_json: bool) -> None:
@@ -27,37 +28,32 @@ def info(path: Path, *, as_json: bool) -> None:
         print_line(f"{'size' if name == 'bytes' else name}: {shown}")
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> Facts:
     """Estimator, labels, vocabularies, history, parameters, versions, as plain JSON.
 
     No tensor is read. Raises ArchiveError if this is no model of rnnkit.
     """
     header = archive.read_header(path)
-    labels = header["state"].get("labels")
+    state = header.get("state", {})
+    labels = state.get("labels")
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "format": header["format"],
-        "estimator": header["estimator"],
-        "parameters": _count_parameters(path),
-        "vocabularies": dict(_vocabularies(header["state"])),
+        "estimator": header.get("estimator"),
+        "parameters": archive.count_numbers(path),
+        "vocabularies": dict(_vocabularies(state)),
         "labels": None if labels is None else labels["values"],
-        "history": _summary(header["history"]),
-        "settings": header["params"],
-        "versions": header["versions"],
+        "history": _summary(header.get("history")),
+        "settings": header.get("params"),
+        "versions": header.get("versions"),
     }
-
-
-def _count_parameters(path: Path) -> int:
-    # The sizes stand in the header of the file, beside the names.
-    with safe_open(str(path), framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 _NAMES = {"tokenizer": "tokens"}
 
 
-def _vocabularies(state: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:
+def _vocabularies(state: Facts, prefix: str = "") -> Iterator[tuple[str, int]]:
     """Entries of each tokenizer's index, wherever a vectorizer keeps one."""
     for name, value in state.items():
         if isinstance(value, str) and '"word_index"' in value:
@@ -67,7 +63,7 @@ def _vocabularies(state: dict[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _vocabularies(value, inner or ("" if name == "vectorizer" else name))
 
 
-def _index_size(tokenizer: dict[str, Any]) -> int:
+def _index_size(tokenizer: Facts) -> int:
     """The size of a tokenizer in Keras' JSON, in which the index is JSON again."""
     config = tokenizer.get("config", tokenizer)
     index = config["word_index"]
@@ -77,7 +73,7 @@ def _index_size(tokenizer: dict[str, Any]) -> int:
     return size if limit is None else min(size, limit - 1)
 
 
-def _summary(history: dict[str, Any] | None) -> dict[str, Any] | None:
+def _summary(history: Facts | None) -> Facts | None:
     if history is None:
         return None
     epochs = history["epochs"]
@@ -92,7 +88,7 @@ def _summary(history: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict):
@@ -103,7 +99,7 @@ def _as_text(value: Any) -> str:
     return _plain(value)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int):

@@ -9,13 +9,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from types import ModuleType
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from rnnkit.data.table import Table, read_table, rows_of_split
+from rnnkit.data.table import Table, Value, read_table, rows_of_split
 from rnnkit.data.textfile import extension, read_text
 from rnnkit.errors import DataError, MissingDependencyError, OptionError, check_option
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["CaptionedImages", "Images", "load_image", "read_captions", "read_images"]
 
@@ -24,7 +28,9 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff",
 _WHITE = (255, 255, 255, 255)
 
 
-def load_image(source: Any, *, size: int | None = None, channels: int = 3) -> np.ndarray:
+def load_image(
+    source: str | Path | Image, *, size: int | None = None, channels: int = 3
+) -> np.ndarray:
     """The pixels of an image file, or of a pillow image: (H, W, channels) uint8.
 
     It is turned as its EXIF orientation says, and what is transparent shows white. Of a file with
@@ -39,10 +45,11 @@ def load_image(source: Any, *, size: int | None = None, channels: int = 3) -> np
     """
     check_option("channels", channels, [1, 3])
     pillow = _pillow()
-    path = Path(source) if isinstance(source, str | Path) else None
+    path = None
     try:
-        if path is None:
+        if not isinstance(source, str | Path):
             return _pixels(pillow, source, size, channels)
+        path = Path(source)
         with pillow.open(path) as image:
             if size is not None:
                 image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction
@@ -57,7 +64,7 @@ def load_image(source: Any, *, size: int | None = None, channels: int = 3) -> np
         ) from None
 
 
-def _pillow() -> Any:
+def _pillow() -> ModuleType:
     try:
         from PIL import Image
     except ImportError as error:
@@ -67,7 +74,7 @@ def _pillow() -> Any:
     return Image
 
 
-def _pixels(pillow: Any, image: Any, size: int | None, channels: int) -> np.ndarray:
+def _pixels(pillow: ModuleType, image: Image, size: int | None, channels: int) -> np.ndarray:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)
@@ -249,7 +256,7 @@ def _wrong(table: Table, row: int, column: str | None, message: str) -> DataErro
 def _read_coco(path: Path, home: Path) -> CaptionedImages:
     images, annotations = _coco_lists(path)
     files = {_field(one, "id", path, "images", i): one for i, one in enumerate(images)}
-    captions: dict[Any, list[str]] = {key: [] for key in files}
+    captions: dict[Value, list[str]] = {key: [] for key in files}
     for place, one in enumerate(annotations):
         key = _field(one, "image_id", path, "annotations", place)
         if key not in captions:
@@ -271,7 +278,7 @@ def _read_coco(path: Path, home: Path) -> CaptionedImages:
     )
 
 
-def _coco_lists(path: Path) -> tuple[list[Any], list[Any]]:
+def _coco_lists(path: Path) -> tuple[list[Value], list[Value]]:
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -287,7 +294,7 @@ def _coco_lists(path: Path) -> tuple[list[Any], list[Any]]:
     return images, annotations
 
 
-def _field(entry: Any, name: str, path: Path, part: str, place: int) -> Any:
+def _field(entry: Value, name: str, path: Path, part: str, place: int) -> Value:
     if not isinstance(entry, dict) or name not in entry:
         raise DataError(f"{part}[{place}] has no {name!r}: {entry!r:.60}.", path=path)
     return entry[name]

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from rnnkit.data.table import Table, read_table
+from rnnkit.data.table import Table, Value, read_table
 from rnnkit.errors import DataError, InputError, OptionError
 
 __all__ = ["SeriesTable", "Windows", "read_series"]
+
+
+Time: TypeAlias = float | str | datetime
+"""A number, or a moment: as the file writes it (ISO 8601), or parsed."""
+
+T = TypeVar("T")
 
 
 class Windows(NamedTuple):
@@ -25,14 +31,14 @@ class Windows(NamedTuple):
     """
 
     series: list[np.ndarray]
-    labels: list[Any]
-    times: list[Any]
-    ids: list[Any]
+    labels: list[Value]
+    times: list[Time]
+    ids: list[Value]
 
     def __len__(self) -> int:
         return len(self.series)
 
-    def between(self, begin: Any = None, end: Any = None) -> Windows:
+    def between(self, begin: Value = None, end: Value = None) -> Windows:
         """Those whose label's time is from `begin` on and before `end`; None is no border.
 
         What lies in a window is always older than its label, so that examples before a time know
@@ -43,7 +49,12 @@ class Windows(NamedTuple):
             for place, time in enumerate(self.times)
             if (begin is None or time >= begin) and (end is None or time < end)
         ]
-        return Windows(*([values[place] for place in chosen] for values in self))
+        return Windows(
+            [self.series[place] for place in chosen],
+            [self.labels[place] for place in chosen],
+            [self.times[place] for place in chosen],
+            [self.ids[place] for place in chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,9 @@ class SeriesTable:
     """
 
     series: list[np.ndarray]
-    labels: list[list[Any]]
-    times: list[list[Any]]
-    ids: list[Any]
+    labels: list[list[Value]]
+    times: list[list[Time]]
+    ids: list[Value]
     features: list[str]
     lines: list[int]
     path: Path
@@ -67,7 +78,7 @@ class SeriesTable:
     def __len__(self) -> int:
         return len(self.series)
 
-    def last_labels(self) -> list[Any]:
+    def last_labels(self) -> list[Value]:
         """One label a series: that of its last step."""
         return [labels[-1] for labels in self.labels]
 
@@ -85,7 +96,7 @@ class SeriesTable:
         """
         if length < 1 or ahead < 0:
             raise OptionError(f"length={length} must be 1 or more, ahead={ahead} 0 or more.")
-        found: list[tuple[np.ndarray, Any, Any, Any]] = []
+        found: list[tuple[np.ndarray, Value, Time, Value]] = []
         for series, labels, times, name in zip(
             self.series, self.labels, self.times, self.ids, strict=True
         ):
@@ -139,7 +150,7 @@ def read_series(
         raise DataError("there is no column of numbers beside the named ones.", path=path)
     numbers = np.array([_numbers(table, name) for name in chosen]).T
     times = list(range(len(table))) if time is None else _times(table, time)
-    rows_of: dict[Any, list[int]] = {}
+    rows_of: dict[Value, list[int]] = {}
     for row, whose in enumerate(table[id]):
         rows_of.setdefault(whose, []).append(row)
     for rows in rows_of.values():
@@ -161,7 +172,7 @@ def _numbers(table: Table, column: str) -> list[float]:
     return [_number(table, row, column, value) for row, value in enumerate(table[column])]
 
 
-def _number(table: Table, row: int, column: str, value: Any) -> float:
+def _number(table: Table, row: int, column: str, value: Value) -> float:
     if _is_blank(value):
         return math.nan
     try:
@@ -176,7 +187,7 @@ def _number(table: Table, row: int, column: str, value: Any) -> float:
         ) from None
 
 
-def _times(table: Table, column: str) -> list[Any]:
+def _times(table: Table, column: str) -> list[Value]:
     """All as numbers, or all as moments: what the first one is."""
     values = table[column]
     parse = _finite if _parsed(_finite, values[0]) is not None else datetime.fromisoformat
@@ -193,26 +204,26 @@ def _times(table: Table, column: str) -> list[Any]:
     return times
 
 
-def _parsed(parse: Callable[[Any], Any], value: Any) -> Any:
+def _parsed(parse: Callable[[Value], T], value: Value) -> T | None:
     try:
         return parse(value)
     except (TypeError, ValueError):
         return None
 
 
-def _finite(value: Any) -> float:
+def _finite(value: Value) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(value)
     return number
 
 
-def _shown(given: Any, parsed: Any) -> Any:
+def _shown(given: Value, parsed: Value) -> Time:
     """Numbers as numbers; dates as they are written, which sorts them too."""
     return parsed if isinstance(parsed, float) else given
 
 
-def _check_distinct(table: Table, time: str | None, times: list[Any], rows: list[int]) -> None:
+def _check_distinct(table: Table, time: str | None, times: list[Value], rows: list[int]) -> None:
     for before, row in pairwise(rows):
         if times[before] == times[row]:
             raise DataError(
@@ -223,5 +234,5 @@ def _check_distinct(table: Table, time: str | None, times: list[Any], rows: list
             )
 
 
-def _is_blank(value: Any) -> bool:
+def _is_blank(value: Value) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in ("", "nan"))

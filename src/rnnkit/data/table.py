@@ -6,16 +6,16 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from rnnkit.data.textfile import extension, read_bytes, read_lines, read_text
 from rnnkit.errors import DataError, InputError, MissingDependencyError, OptionError, check_option
 
-__all__ = ["Table", "read_table", "rows_of_split"]
+__all__ = ["Table", "Value", "read_table", "rows_of_split"]
 
 FORMATS = {
     ".csv": "csv",
@@ -27,6 +27,12 @@ FORMATS = {
 }
 
 
+Value: TypeAlias = Any
+"""What a field of a table holds: a string in CSV; in JSONL and Parquet whatever was written."""
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Table:
     """Named columns of equal length, and where each row came from.
@@ -36,7 +42,7 @@ class Table:
     skipped: how many rows were left out because a required value was empty.
     """
 
-    columns: dict[str, list[Any]]
+    columns: dict[str, list[Value]]
     lines: list[int]
     path: Path
     skipped: int = 0
@@ -44,7 +50,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def __getitem__(self, name: str) -> list[Any]:
+    def __getitem__(self, name: str) -> list[Value]:
         if name not in self.columns:
             raise _unknown_column(name, list(self.columns), self.path)
         return self.columns[name]
@@ -135,7 +141,7 @@ def without_empty(table: Table, required: Sequence[str], *, skip: bool) -> Table
     return Table(columns, _where(full, table.lines), table.path, skipped=full.count(False))
 
 
-def _where(mask: list[bool], values: list[Any]) -> list[Any]:
+def _where(mask: list[bool], values: list[T]) -> list[T]:
     return [value for value, keep in zip(values, mask, strict=True) if keep]
 
 
@@ -257,7 +263,7 @@ def _read_jsonl(path: Path, columns: Sequence[str] | None) -> Table:
     return Table({name: [row.get(name) for row in rows] for name in wanted}, lines, path)
 
 
-def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
+def _json_object(line: str, path: Path, number: int) -> dict[str, Value]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
@@ -324,5 +330,5 @@ def _unknown_column(name: str, names: Sequence[str], path: Path) -> DataError:
     return DataError(f"there is no column {name!r}.{hint} Columns: {_listed(names)}.", path=path)
 
 
-def _listed(names: Sequence[str] | dict[str, Any]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,13 @@ VIDEO_EXTENSIONS = (
 )
 
 ADVICE = "Replace it, leave it out, or write it anew (such as with ffmpeg -i OLD NEW)."
+
+
+# Of PyAV, which has no types: a frame (or the path of an image), and an open file.
+Picture: TypeAlias = Any
+Container: TypeAlias = Any
+
+Shown = TypeVar("Shown")
 
 
 class Frame(NamedTuple):
@@ -94,7 +102,7 @@ class Video:
         """Those of all frames that are kept, which are the steps of what `load` gives."""
         return [frame for frame, _ in self._selected((frame, None) for frame in frames)]
 
-    def _selected(self, shown: Iterable[tuple[Frame, Any]]) -> Iterator[tuple[Frame, Any]]:
+    def _selected(self, shown: Iterable[tuple[Frame, Shown]]) -> Iterator[tuple[Frame, Shown]]:
         last = -1
         for frame, image in shown:
             if self.fps is None:
@@ -111,7 +119,7 @@ class Video:
                 last = place
                 yield frame, image
 
-    def _all(self) -> Iterator[tuple[Frame, Any]]:
+    def _all(self) -> Iterator[tuple[Frame, Picture]]:
         """Every frame, and what its pixels are read from."""
         if self.path.is_dir():
             for number, path in enumerate(_images_in(self.path)):
@@ -205,7 +213,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 # -- files --------------------------------------------------------------------------------------
 
 
-def _av() -> Any:
+def _av() -> ModuleType:
     try:
         import av
     except ImportError as error:
@@ -215,7 +223,7 @@ def _av() -> Any:
     return av
 
 
-def _decoded(path: Path) -> Iterator[tuple[Frame, Any]]:
+def _decoded(path: Path) -> Iterator[tuple[Frame, Picture]]:
     """Every frame of a file, in the order in which they are shown."""
     av = _av()
     times: list[float] = []
@@ -247,7 +255,7 @@ class _DamageError(Exception):
     strerror = "damaged data"
 
 
-def _images_of(container: Any) -> Iterator[Any]:
+def _images_of(container: Container) -> Iterator[Picture]:
     for packet in container.demux(container.streams.video[0]):
         for frame in packet.decode():
             if packet.is_corrupt or frame.is_corrupt:
@@ -255,12 +263,12 @@ def _images_of(container: Any) -> Iterator[Any]:
             yield frame
 
 
-def _time(image: Any, number: int) -> float:
+def _time(image: Picture, number: int) -> float:
     """In seconds, by the clock of the file; 25 frames a second where a stream has none."""
     return number / 25 if image.time is None else float(image.time)
 
 
-def _check_whole(path: Path, container: Any, times: list[float]) -> None:
+def _check_whole(path: Path, container: Container, times: list[float]) -> None:
     """Refuse a file that ends early, where its header tells and no error did."""
     if not times:
         raise DataError(f"there is no frame in the video. {ADVICE}", path=path)
@@ -277,7 +285,7 @@ def _check_whole(path: Path, container: Any, times: list[float]) -> None:
         )
 
 
-def _pixels(image: Any, size: int | None, channels: int) -> np.ndarray:
+def _pixels(image: Picture, size: int | None, channels: int) -> np.ndarray:
     """(H, W, channels) of an image file, or of a frame of PyAV, upright."""
     if isinstance(image, Path):
         return load_image(image, size=size, channels=channels)

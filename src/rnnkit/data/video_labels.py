@@ -8,9 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rnnkit.data.table import Table, read_table, rows_of_split
+from rnnkit.data.table import Table, Value, read_table, rows_of_split
 from rnnkit.data.video import Frame, Video
 from rnnkit.errors import DataError, OptionError, check_option
 
@@ -29,7 +28,7 @@ class LabeledVideos:
     """
 
     videos: list[Video]
-    labels: list[list[Any]]
+    labels: list[list[Value]]
     names: list[str]
     lines: list[int]
     path: Path
@@ -182,7 +181,7 @@ def _split(table: Table, column: str, rows: list[int]) -> str:
 
 def _of_frames(
     table: Table, rows: list[int], frames: list[Frame], label: str, column: str
-) -> list[Any]:
+) -> list[Value]:
     """What each frame of one video is labeled with."""
     row_of: dict[int, int] = {}
     for row in rows:
@@ -194,7 +193,7 @@ def _of_frames(
                 table, row, column, f"this frame is on line {table.lines[row_of[number]]} too."
             )
         row_of[number] = row
-    said: list[Any] = [None] * len(frames)
+    said: list[Value] = [None] * len(frames)
     for number, row in row_of.items():
         said[number] = _label(table, row, label)
     return said
@@ -212,11 +211,11 @@ def _of_segments(
     end: str,
     *,
     unit: str,
-) -> list[Any]:
+) -> list[Value]:
     """What each frame of one video is labeled with."""
     clock, read = _clock(table, rows[0], start, frames, unit)
     segments = sorted((read(table, row, start), read(table, row, end), row) for row in rows)
-    said: list[Any] = [None] * len(frames)
+    said: list[Value] = [None] * len(frames)
     for place, (begin, stop, row) in enumerate(segments):
         if stop <= begin:
             raise _wrong(table, row, end, f"the segment ends at {stop}, but begins at {begin}.")
@@ -273,7 +272,7 @@ def _seconds(table: Table, row: int, column: str) -> float:
     return number
 
 
-def _number(value: Any) -> float:
+def _number(value: Value) -> float:
     """NaN where it is none."""
     try:
         return float(value)
@@ -281,12 +280,12 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _label(table: Table, row: int, column: str) -> Any:
+def _label(table: Table, row: int, column: str) -> Value:
     value = table[column][row]
     return None if _is_blank(value) else value
 
 
-def _is_blank(value: Any) -> bool:
+def _is_blank(value: Value) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -1,5 +1,6 @@
 """A look inside: where gradients die, what truncation costs, what states and gates hold."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.diagnose.audit import Audited, TruncationAudit, truncation_audit
 from rnnkit.diagnose.flow import GateUse, GradientFlow, LayerFlow, gradient_flow
 from rnnkit.diagnose.plotting import figure, svg

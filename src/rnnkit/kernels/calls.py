@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, ShapeError
-from rnnkit.kernels import library, memory
-from rnnkit.kernels.interface import Padded
+from rnnkit.kernels import memory
+from rnnkit.kernels.interface import DTYPES, Padded
+from rnnkit.native import library
 from rnnkit.recurrence import CellSpec, by_mode
 
 __all__ = ["TENSORS", "backward", "forward", "grad_shapes", "result_shapes"]
@@ -189,7 +190,7 @@ def _checked(
     )
     words = (
         number,
-        library.DTYPES[dtype],
+        DTYPES[dtype],
         input_size,
         hidden_size,
         0 if weight_hr is None else output_size,

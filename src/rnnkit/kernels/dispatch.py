@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError, check_option
-from rnnkit.kernels import fused, library, native, operators, reference, unrolled
+from rnnkit.kernels import fused, native, reference, unrolled
 from rnnkit.kernels.interface import (
+    DTYPES,
     LOW_PRECISION,
     Form,
     Kernel,
@@ -22,8 +24,10 @@ from rnnkit.kernels.interface import (
     in_float32,
     zero_state,
 )
+from rnnkit.native import library
 from rnnkit.packed import Layout
 from rnnkit.recurrence import CellSpec, by_mode
+from rnnkit.torch_private import assume_constant_result, is_transformed
 
 __all__ = ["NATIVE", "available", "chosen", "kernel_for", "run", "run_packed", "step", "use_kernel"]
 
@@ -45,7 +49,7 @@ _forced: ContextVar[str | None] = ContextVar("rnnkit_kernel", default=None)
 def available() -> tuple[str, ...]:
     """The names of the kernels that can run here, the preferred one first.
 
-    "native" is missing where its library is; `kernels.library.problem()` says why.
+    "native" is missing where its library is; `rnnkit.native.problem()` says why.
 
     >>> available()[-2:]
     ('torch', 'reference')
@@ -70,15 +74,14 @@ def kernel_for(
     >>> kernel_for("GRU", dtype=torch.bfloat16)
     'torch'
     """
-    name: str = chosen(dtype, torch.device(device).type, by_mode(mode).kernels)
-    return name
+    return chosen(dtype, torch.device(device).type, by_mode(mode).kernels)
 
 
 # A compiled graph keeps the kernel that was chosen while it was traced.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@assume_constant_result
 def chosen(dtype: torch.dtype, device_type: str, kernels: tuple[str, ...] = NAMES) -> str:
     """`kernel_for` a cell that has these kernels."""
-    if operators.is_transformed():
+    if is_transformed():
         return REFERENCE
     source, name = "kernel", _forced.get()
     if name is None:
@@ -100,7 +103,7 @@ def chosen(dtype: torch.dtype, device_type: str, kernels: tuple[str, ...] = NAME
 
 def _obstacle(dtype: torch.dtype, device_type: str) -> str | None:
     """Why the native kernel cannot take such data; None if it can."""
-    if dtype not in library.DTYPES:
+    if dtype not in DTYPES:
         return f"the input is {dtype}, and it takes torch.float32 and torch.float64."
     if device_type != "cpu":
         return f"the input is on {device_type!r}, and it runs on the CPU."
@@ -214,8 +217,6 @@ def _in_float32(
     return in_float32(data), state, Weights(*map(in_float32, weights))
 
 
-# Not traced into: layouts are made of numbers that only data can tell.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def run_packed(
     kernel: Kernel,
     spec: CellSpec,
@@ -226,6 +227,19 @@ def run_packed(
     options: dict[str, bool],
 ) -> tuple[Tensor, State]:
     """Run a kernel that takes packed rows, also on a padded batch; final states are (B, H)."""
+    _hide()
+    return _packed_runner(kernel, spec, data, form, state, weights, options)
+
+
+def _run_packed(
+    kernel: Kernel,
+    spec: CellSpec,
+    data: Tensor,
+    form: Form,
+    state: State | None,
+    weights: Weights,
+    options: dict[str, bool],
+) -> tuple[Tensor, State]:
     if isinstance(form, Layout):
         state = state or zero_state(spec, data, form.num_sequences, weights)
         return kernel(spec, data, form, state, weights, **options)
@@ -234,6 +248,19 @@ def run_packed(
     state = _reorder(state or zero_state(spec, data, sequences, weights), layout, layout.order)
     output, final = kernel(spec, form.pack(data), layout, state, weights, **options)
     return form.unpack(output, steps, sequences), _reorder(final, layout, layout.inverse)
+
+
+# `_run_packed`, which torch must not trace: layouts hold numbers that only data can tell.
+_packed_runner: Callable[..., tuple[Tensor, State]] = _run_packed
+
+
+# Called while torch traces, before it looks up the name.
+@assume_constant_result
+def _hide() -> None:
+    """Tell torch so, once its compiler is there: importing that takes two seconds."""
+    global _packed_runner
+    if _packed_runner is _run_packed and "torch._dynamo" in sys.modules:
+        _packed_runner = torch.compiler.disable(_run_packed)  # type: ignore[no-untyped-call]
 
 
 def _reorder(state: State, layout: Layout, order: Tensor) -> State:

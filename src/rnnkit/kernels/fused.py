@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rnnkit import torch_private
 from rnnkit.kernels.interface import State, Weights
 from rnnkit.packed import Layout
 from rnnkit.recurrence import CellSpec
@@ -63,7 +64,7 @@ def _lstm(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, Tensor]:
     # has_biases, num_layers, dropout, train (keep what backward needs), bidirectional, batch_first
     options = (weights.bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), False, False)
     with nullcontext() if weights.weight_hr is None else _without_projection_warning():
-        output, _, c_n = torch._VF.lstm(x, (h_0, c_0), parameters, *options)
+        output, _, c_n = torch_private.lstm(x, (h_0, c_0), parameters, *options)
     return output, c_n.squeeze(0)
 
 

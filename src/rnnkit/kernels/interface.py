@@ -25,10 +25,12 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
+from rnnkit.native import library
 from rnnkit.packed import Layout
 from rnnkit.recurrence import CellSpec
 
 __all__ = [
+    "DTYPES",
     "LOW_PRECISION",
     "Form",
     "Kernel",
@@ -40,6 +42,11 @@ __all__ = [
     "walk",
     "zero_state",
 ]
+
+DTYPES: dict[torch.dtype, int] = {
+    getattr(torch, dtype.name): code for dtype, code in library.DTYPES.items()
+}
+"""What the native kernels take, torch.float32 and torch.float64, and the codes in C."""
 
 LOW_PRECISION = (torch.bfloat16, torch.float16)
 """What autocast makes of a network's other layers; a recurrence under it is in float32."""

@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rnnkit.errors import ShapeError
-from rnnkit.kernels import library, operators
+from rnnkit.kernels import operators
 from rnnkit.kernels.dispatch import NATIVE, chosen
+from rnnkit.kernels.interface import DTYPES
+from rnnkit.native import library
 
 __all__ = ["linear"]
 
@@ -46,7 +48,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows = rows if rows.stride(-1) == 1 or rows.shape[-1] == 1 else rows.contiguous()
     weight, bias = weight.contiguous(), None if bias is None else bias.contiguous()
     status = library.required().rnnkit_linear(
-        library.DTYPES[x.dtype],
+        DTYPES[x.dtype],
         torch.get_num_threads(),
         len(rows),
         rows.shape[1],
@@ -71,7 +73,7 @@ def _empty(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A
 
 def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     fits = weight.dim() == 2 and x.dim() > 0 and x.shape[-1] == weight.shape[1]
-    fits = fits and x.dtype == weight.dtype and x.dtype in library.DTYPES and x.numel() > 0
+    fits = fits and x.dtype == weight.dtype and x.dtype in DTYPES and x.numel() > 0
     if bias is not None:
         fits = fits and bias.dtype == x.dtype and bias.shape == weight.shape[:1]
     if not fits:

@@ -15,17 +15,13 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from rnnkit.kernels.interface import in_float32
+from rnnkit.torch_private import has_storage, is_watched, is_zero
 
-__all__ = ["define", "is_plain", "is_transformed"]
+__all__ = ["define", "is_plain"]
 
 Call = Callable[..., Any]
 
 _LIBRARY: Any = torch.library.Library("rnnkit", "DEF")  # type: ignore[no-untyped-call]
-
-
-def is_transformed() -> bool:
-    """Whether a transform of `torch.func` is at work, whose tensors stand for others."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def is_plain(*tensors: Tensor | None) -> bool:
@@ -36,21 +32,14 @@ def is_plain(*tensors: Tensor | None) -> bool:
     Then a C call may be made as it is; the way through torch's dispatcher costs about as much as a
     small recurrence.
     """
-    if (
-        torch.compiler.is_compiling()
-        or torch.is_autocast_enabled("cpu")
-        or torch._C._get_tracing_state() is not None
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._len_torch_function_stack()
-        or is_transformed()
-    ):
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or is_watched():
         return False
     for tensor in tensors:
         if tensor is not None and (
             type(tensor) not in (Tensor, Parameter)
-            or not torch._C._has_storage(tensor)
+            or not has_storage(tensor)
             or tensor.is_neg()
-            or tensor._is_zerotensor()
+            or is_zero(tensor)
         ):
             return False
     return True

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from rnnkit.errors import OptionError
-from rnnkit.kernels import library
 from rnnkit.kernels.dispatch import NATIVE, chosen
-from rnnkit.kernels.interface import State, Weights
+from rnnkit.kernels.interface import DTYPES, State, Weights
 from rnnkit.kernels.reference import advance
+from rnnkit.native import library
 from rnnkit.recurrence import CellSpec
 
 __all__ = ["Stepper", "stepper"]
@@ -101,7 +101,7 @@ def _layer(spec: CellSpec, dtype: torch.dtype, weights: Sequence[Tensor | None])
     assert spec.native is not None
     return library.LAYER.pack(
         spec.native,
-        library.DTYPES[dtype],
+        DTYPES[dtype],
         weight_ih.shape[1],
         weight_ih.shape[0] // spec.num_blocks,
         0 if weight_hr is None else weight_hh.shape[1],

@@ -1,5 +1,6 @@
 """Training of a module: the loop, optimizers, schedules, clipping, and what a fit records."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.learn.averaging import WeightAverage
 from rnnkit.learn.blame import NotFinite
 from rnnkit.learn.callbacks import Callback

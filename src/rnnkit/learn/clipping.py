@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
+
+from rnnkit import torch_private
 
 __all__ = ["Clipped", "clip_grad_norm", "clip_gradients", "gradient_values"]
 
@@ -33,6 +34,7 @@ def clip_gradients(
     None leaves that part out. A norm that is not finite leaves the gradients as they are.
     Source: Mikolov 2012 (thesis), as told by Pascanu, Mikolov & Bengio 2013, section 3.2.
 
+    >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(3))
     >>> weight.grad = torch.tensor([-12.0, 3.0, 4.0])
     >>> clip_gradients([weight], clip_value=3.5)
@@ -49,7 +51,7 @@ def clip_gradients(
         left = float(get_total_norm(gradients))
     by_norm = clip_norm is not None and left > clip_norm
     if clip_norm is not None and by_norm:
-        torch._foreach_mul_(gradients, clip_norm / (left + 1e-6))
+        torch_private.multiply_(gradients, clip_norm / (left + 1e-6))
     return Clipped(norm, by_value or by_norm)
 
 
@@ -64,6 +66,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float | None) -> floa
     Source: Pascanu, Mikolov & Bengio 2013, On the Difficulty of Training Recurrent Neural
     Networks, algorithm 1.
 
+    >>> import torch
     >>> weight = torch.nn.Parameter(torch.zeros(2))
     >>> weight.grad = torch.tensor([3.0, 4.0])
     >>> clip_grad_norm([weight], max_norm=1.0)
@@ -91,6 +94,6 @@ def _clamp_(gradients: list[Tensor], largest: float) -> bool:
     """Whether any element was beyond, and now is not."""
     if not any(bool((gradient.abs() > largest).any()) for gradient in gradients):
         return False
-    torch._foreach_clamp_min_(gradients, -largest)
-    torch._foreach_clamp_max_(gradients, largest)
+    torch_private.clamp_min_(gradients, -largest)
+    torch_private.clamp_max_(gradients, largest)
     return True

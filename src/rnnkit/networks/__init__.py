@@ -1,5 +1,6 @@
 """Networks: embeddings, encoders, attention, decoders, and the whole ones of the tasks."""
 
+import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.networks.attention import AdditiveAttention, MultiplicativeAttention, build_attention
 from rnnkit.networks.building import build
 from rnnkit.networks.captioner import CaptionerNetwork

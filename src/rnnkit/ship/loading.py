@@ -8,6 +8,7 @@ from typing import Any
 from rnnkit import archive, tasks
 from rnnkit.errors import ArchiveError
 from rnnkit.tasks import AnyEstimator, SequenceEstimator
+from rnnkit.tensors import from_arrays
 
 __all__ = ["ESTIMATORS", "load"]
 
@@ -26,11 +27,11 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
     given: callables that the file cannot hold, such as `analyzer=`.
     Raises ArchiveError if the file is missing, cut short, altered, of another kind or newer.
     """
-    header, tensors = archive.read(path)
+    header, arrays = archive.read(path)
     name = header.get("estimator")
     if name not in ESTIMATORS:
         raise ArchiveError(
             f"{path}: holds a {name!r}, which this rnnkit does not know "
             f"(known: {', '.join(ESTIMATORS)}). Upgrade rnnkit."
         )
-    return ESTIMATORS[name].from_archive(header, tensors, **given)
+    return ESTIMATORS[name].from_archive(header, from_arrays(arrays), **given)

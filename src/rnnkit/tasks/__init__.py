@@ -1,5 +1,6 @@
 """The estimators: fit, predict, score, save; the only place where everything meets."""
 
+import rnnkit.needs_train  # noqa: F401 - says what to install
 from rnnkit.codecs import class_weights
 from rnnkit.tasks.captioner import Caption, Captioner
 from rnnkit.tasks.classifier import SequenceClassifier

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 __all__ = ["AffixVectorizer"]
 
 SHORT, UNKNOWN, FIRST = 0, 1, 2
+
+
+class Config(TypedDict):
+    """What a model file holds of an `AffixVectorizer`; the affixes of each column, by index."""
+
+    longest: int
+    min_count: int
+    affixes: list[list[str]]
 
 
 class AffixVectorizer:
@@ -68,7 +76,7 @@ class AffixVectorizer:
             return None
         return word[:length] if column < self.longest else word[-length:]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         return {
             "longest": self.longest,
@@ -77,7 +85,7 @@ class AffixVectorizer:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> AffixVectorizer:
+    def from_config(cls, config: Config) -> AffixVectorizer:
         """The vectorizer that `get_config` described."""
         vectorizer = cls(config["longest"], min_count=config["min_count"])
         vectorizer._index = [

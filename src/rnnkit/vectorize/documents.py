@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,6 +19,19 @@ END_MARKS = ("line", "document", "none")
 
 # Conjoining vowels and final consonants, which go on with the syllable before them.
 _GOES_ON = ("\u1160", "\u11ff")
+
+
+class Config(TypedDict):
+    """What a model file holds of a `DocumentVectorizer`: its parameters, and what it has learnt."""
+
+    level: str
+    lower: bool
+    normalize: str | None
+    num_words: int | None
+    min_count: int
+    end_mark: str
+    tokens: list[str]
+    rare: list[int]
 
 
 class DocumentVectorizer:
@@ -117,20 +130,32 @@ class DocumentVectorizer:
             return _spaced(tokens, begins=not after or after[-1][-1:].isspace())
         return _composed(tokens) if self.level == "jamo" else iter(tokens)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
-        names = ("level", "lower", "normalize", "num_words", "min_count", "end_mark")
-        known = {"tokens": self.tokens[len(self.MARKS) :], "rare": self.rare()}
-        return {**{name: getattr(self, name) for name in names}, **known}
+        return {
+            "level": self.level,
+            "lower": self.lower,
+            "normalize": self.normalize,
+            "num_words": self.num_words,
+            "min_count": self.min_count,
+            "end_mark": self.end_mark,
+            "tokens": self.tokens[len(self.MARKS) :],
+            "rare": self.rare(),
+        }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DocumentVectorizer:
+    def from_config(cls, config: Config) -> DocumentVectorizer:
         """The vectorizer that `get_config` described."""
-        settings = dict(config)
-        tokens, rare = settings.pop("tokens"), settings.pop("rare")
-        vectorizer = cls(**settings)
-        vectorizer._know(tokens)
-        vectorizer._rare = rare
+        vectorizer = cls(
+            level=config["level"],
+            lower=config["lower"],
+            normalize=config["normalize"],
+            num_words=config["num_words"],
+            min_count=config["min_count"],
+            end_mark=config["end_mark"],
+        )
+        vectorizer._know(config["tokens"])
+        vectorizer._rare = config["rare"]
         return vectorizer
 
     def _ids(self, text: str | Sequence[str]) -> np.ndarray:
@@ -146,7 +171,7 @@ class DocumentVectorizer:
         if not isinstance(text, str):
             yield [prepare(token, self.normalize, self.lower, jamo=False) for token in text]
             return
-        whole: str = prepare(text, self.normalize, self.lower, jamo=self.level == "jamo")
+        whole = prepare(text, self.normalize, self.lower, jamo=self.level == "jamo")
         lines = whole.split("\n") if self.end_mark == "line" else [whole]
         if len(lines) > 1 and not lines[-1]:
             lines.pop()  # the last line break ends a line and begins none

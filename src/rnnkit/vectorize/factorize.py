@@ -8,15 +8,17 @@ that equals each; only the distinct ones become strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 __all__ = ["Words", "chunks", "factorize"]
+
+Text = TypeVar("Text")
 
 CHUNK = 2**23  # characters of texts at once; they need some twenty times as many bytes
 WINDOW = 8  # bytes that are read at once
@@ -50,10 +52,10 @@ class Words:
         np.not_equal(pairs[1:], pairs[:-1], out=is_new[1:])
         return self._by_word(pairs[is_new] >> 32)
 
-    def replaced(self, values: list[Any], left_out: object) -> list[list[Any]]:
+    def replaced(self, values: Sequence[object], left_out: object) -> list[list[int]]:
         """For each text the values that stand for its words, without those that are `left_out`.
 
-        values: one for each distinct word.
+        values: an index or `left_out` for each distinct word.
         """
         ids, bounds = self.ids, self.bounds
         stays = np.array([value is not left_out for value in values], dtype=bool)
@@ -70,13 +72,13 @@ class Words:
         return dict(zip(self.distinct, counts, strict=True))
 
 
-def chunks(texts: Iterable[Any]) -> Iterator[list[Any]]:
+def chunks(texts: Iterable[Text]) -> Iterator[list[Text]]:
     """Texts in lists of some `CHUNK` characters together, however many texts that is.
 
     >>> [len(chunk) for chunk in chunks(["a" * 2**22] * 5)]
     [2, 2, 1]
     """
-    chunk: list[Any] = []
+    chunk: list[Text] = []
     size = 0
     for text in texts:
         chunk.append(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -34,6 +34,19 @@ def seen_once(tokenizer: Tokenizer, size: int) -> list[int]:
     index = tokenizer.word_index
     once = (index[token] for token, count in tokenizer.word_counts.items() if count == 1)
     return [i for i in once if 1 < i < size]
+
+
+class Config(TypedDict):
+    """What a model file holds of a `TextVectorizer`; the tokenizer is JSON in Keras' form."""
+
+    level: str
+    ngrams: int
+    words: bool
+    buckets: int
+    min_count: int
+    max_length: int | None
+    truncating: str
+    tokenizer: str
 
 
 class TextVectorizer:
@@ -176,7 +189,7 @@ class TextVectorizer:
     def _bucket(self, word: str) -> int:
         return zlib.crc32(word.encode("utf-8", "surrogatepass")) % self.buckets + 1
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         return {
             "level": self.level,
@@ -191,12 +204,19 @@ class TextVectorizer:
 
     @classmethod
     def from_config(
-        cls, config: dict[str, Any], *, analyzer: Callable[[str], list[str]] | None = None
+        cls, config: Config, *, analyzer: Callable[[str], list[str]] | None = None
     ) -> TextVectorizer:
         """The vectorizer that `get_config` described; a callable analyzer is given again."""
-        settings = dict(config)
-        tokenizer = tokenizer_from_json(settings.pop("tokenizer"))
-        vectorizer = cls(**settings)
+        vectorizer = cls(
+            level=config["level"],
+            ngrams=config["ngrams"],
+            words=config["words"],
+            buckets=config["buckets"],
+            min_count=config["min_count"],
+            max_length=config["max_length"],
+            truncating=config["truncating"],
+        )
+        tokenizer = tokenizer_from_json(config["tokenizer"])
         tokenizer.analyzer = analyzer
         vectorizer.tokenizer = tokenizer
         return vectorizer

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import PurePath
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy.typing as npt
 
 from rnnkit.errors import InputError, OptionError, check_option
 
@@ -18,10 +17,21 @@ __all__ = ["ImageVectorizer"]
 GRAY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 Load = Callable[..., np.ndarray]
+Floats = npt.NDArray[np.float32]
+
+
+class Config(TypedDict):
+    """What a model file holds of an `ImageVectorizer`."""
+
+    image_size: int
+    channels: int
+    scale: bool
+    mean: NotRequired[list[float]]
+    deviation: NotRequired[list[float]]
 
 
 class ImageVectorizer:
-    """Images to arrays (C, S, S), and batches of them to tensors of mean 0 and deviation 1.
+    """Images to arrays (C, S, S), and batches of them to numbers of mean 0 and deviation 1.
 
     What an image may be: an array (H, W) or (H, W, C), a tensor (H, W) or (C, H, W), each of whole
     numbers from 0 to 255 or of floats (where 1 is what 255 is), C = 1, 3, or 4 with transparency,
@@ -56,7 +66,7 @@ class ImageVectorizer:
         self.mean: np.ndarray | None = None
         self.deviation: np.ndarray | None = None
 
-    def fit(self, images: Iterable[Any]) -> ImageVectorizer:
+    def fit(self, images: Iterable[object]) -> ImageVectorizer:
         """Learn the mean and deviation of each channel."""
         count, total, squares = 0, np.zeros(self.channels), np.zeros(self.channels)
         for position, image in enumerate(images):
@@ -75,24 +85,24 @@ class ImageVectorizer:
         self.deviation = deviation if self.scale else np.ones(self.channels)
         return self
 
-    def transform(self, images: Sequence[Any]) -> list[np.ndarray]:
+    def transform(self, images: Sequence[object]) -> list[np.ndarray]:
         """(C, S, S) for each image: uint8, or float32 where floats came; scaled by `batch`."""
         return [self._array(position, image) for position, image in enumerate(images)]
 
-    def batch(self, arrays: Sequence[np.ndarray]) -> Tensor:
+    def batch(self, arrays: Sequence[np.ndarray]) -> Floats:
         """What `transform` gave -> (B, C, S, S) float32, (x - mean) / deviation."""
-        return self.scaled(torch.from_numpy(np.stack([_unit(array) for array in arrays])))
+        return self.scaled(np.stack([_unit(array) for array in arrays]))
 
-    def scaled(self, images: Tensor) -> Tensor:
+    def scaled(self, images: np.ndarray) -> Floats:
         """(B, C, S, S), uint8 or floats as `transform` gives them -> (x - mean) / deviation."""
         if self.mean is None or self.deviation is None:
             raise InputError("this ImageVectorizer is not fitted: call fit first.")
         mean, deviation = (
-            torch.tensor(one, dtype=torch.float32)[:, None, None]
-            for one in (self.mean, self.deviation)
+            one.astype(np.float32)[:, None, None] for one in (self.mean, self.deviation)
         )
-        units = images.float() / 255 if images.dtype == torch.uint8 else images
-        return (units - mean) / deviation
+        values = _unit(images) - mean
+        values /= deviation
+        return values
 
     @property
     def means(self) -> np.ndarray:
@@ -110,28 +120,28 @@ class ImageVectorizer:
             raise InputError("this ImageVectorizer is not fitted: call fit first.")
         return self.mean, self.deviation
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
-        config = {
-            "image_size": self.image_size,
-            "channels": self.channels,
-            "scale": self.scale,
-        }
-        if self.mean is None or self.deviation is None:
-            return config
-        return {**config, "mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+        config = Config(image_size=self.image_size, channels=self.channels, scale=self.scale)
+        if self.mean is not None and self.deviation is not None:
+            config["mean"], config["deviation"] = self.mean.tolist(), self.deviation.tolist()
+        return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], *, load: Load | None = None) -> ImageVectorizer:
+    def from_config(cls, config: Config, *, load: Load | None = None) -> ImageVectorizer:
         """The vectorizer that `get_config` described; `load` is given again."""
-        names = ("image_size", "channels", "scale")
-        vectorizer = cls(**{name: config[name] for name in names}, load=load)
+        vectorizer = cls(
+            image_size=config["image_size"],
+            channels=config["channels"],
+            scale=config["scale"],
+            load=load,
+        )
         if "mean" in config:
             vectorizer.mean = np.asarray(config["mean"])
             vectorizer.deviation = np.asarray(config["deviation"])
         return vectorizer
 
-    def _array(self, position: int, image: Any) -> np.ndarray:
+    def _array(self, position: int, image: object) -> np.ndarray:
         """(C, S, S), uint8 or float32."""
         if isinstance(image, str | PurePath) or hasattr(image, "getbands"):
             if self.load is None:
@@ -144,16 +154,18 @@ class ImageVectorizer:
         return _resized(_as_channels(pixels, self.channels), self.image_size)
 
 
-def _channels_first(position: int, image: Any) -> np.ndarray:
+def _channels_first(position: int, image: object) -> np.ndarray:
     """(1, 3 or 4, H, W) uint8 or float32."""
-    array = np.asarray(image.detach() if isinstance(image, Tensor) else image)
+    is_tensor = hasattr(image, "detach")
+    array = np.asarray(image.detach() if hasattr(image, "detach") else image)
+    shape = array.shape
     if array.ndim == 2:
         array = array[None]
-    elif array.ndim == 3 and not _has_channels_first(array.shape, isinstance(image, Tensor)):
+    elif array.ndim == 3 and not _has_channels_first(shape, is_tensor):
         array = array.transpose(2, 0, 1)
     if array.ndim != 3 or array.shape[0] not in (1, 3, 4) or array.size == 0:
         raise InputError(
-            f"image {position} has shape {np.shape(image)}; expected (H, W), or (H, W, C) with 1, "
+            f"image {position} has shape {shape}; expected (H, W), or (H, W, C) with 1, "
             f"3 or 4 channels, or a tensor (C, H, W)."
         )
     if array.dtype.kind in "biu":
@@ -197,15 +209,30 @@ def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
     """(C, H, W) -> (C, size, size), bilinear, each new pixel the mean of what it covers."""
     if pixels.shape[1:] == (size, size):
         return pixels
-    values = torch.from_numpy(pixels.astype(np.float32))[None]
-    resized = F.interpolate(values, (size, size), mode="bilinear", antialias=True)
-    return _typed(resized[0].numpy(), pixels.dtype)
+    _, height, width = pixels.shape
+    narrow = pixels.astype(np.float32) @ _shares(width, size).T
+    return _typed(_shares(height, size) @ narrow, pixels.dtype)
 
 
-def _typed(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _shares(length: int, size: int) -> Floats:
+    """(size, length): what share each of `length` pixels in a row has in each of `size` new ones.
+
+    A triangle around the new pixel's middle, as wide as two old pixels or as two new ones,
+    whichever is more: as in pillow, and in torch's interpolate with antialias=True.
+    """
+    step = length / size
+    middle = step * (np.arange(size) + 0.5)
+    distance = np.abs(np.arange(length) + 0.5 - middle[:, None])
+    weight = np.maximum(0.0, 1.0 - distance / max(step, 1.0))
+    shares: Floats = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def _typed(values: np.ndarray, dtype: np.dtype[np.generic]) -> np.ndarray:
     return np.rint(values).clip(0, 255).astype(np.uint8) if dtype == np.uint8 else values
 
 
-def _unit(array: np.ndarray) -> np.ndarray:
+def _unit(array: np.ndarray) -> Floats:
     """float32, from 0 to 1 where it was uint8."""
     return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from rnnkit.errors import ArchiveError, InputError
 
 __all__ = ["LabelEncoder", "labels_from_json", "labels_to_json"]
+
+
+class Labels(TypedDict):
+    """What a model file holds of class labels: numpy's name of their type, and each one."""
+
+    dtype: str
+    values: list[bool | int | float | str]
 
 
 class LabelEncoder:
@@ -20,7 +27,7 @@ class LabelEncoder:
     (['NOUN', 'VERB'], [0, 1])
     """
 
-    def __init__(self, labels: Iterable[Any] | np.ndarray) -> None:
+    def __init__(self, labels: Iterable[object] | np.ndarray) -> None:
         values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
         if len({isinstance(value, str) for value in values}) > 1:
             raise InputError(
@@ -29,7 +36,7 @@ class LabelEncoder:
         self.classes = np.unique(np.asarray(values))
         self._index = {label: i for i, label in enumerate(self.classes.tolist())}
 
-    def encode(self, labels: Iterable[Any]) -> np.ndarray:
+    def encode(self, labels: Iterable[object]) -> np.ndarray:
         """(n,) int64; an unknown label is an InputError that lists the known ones."""
         try:
             return np.array([self._index[_plain(label)] for label in labels], dtype=np.int64)
@@ -41,11 +48,11 @@ class LabelEncoder:
             ) from None
 
 
-def _plain(label: Any) -> Any:
+def _plain(label: object) -> object:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
+def labels_to_json(classes: np.ndarray) -> Labels:
     """Labels with their type, so that integers come back as integers.
 
     >>> labels_from_json(labels_to_json(np.array([1, 2]))).dtype.kind
@@ -59,7 +66,7 @@ def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
     return {"dtype": classes.dtype.str, "values": values}
 
 
-def labels_from_json(saved: dict[str, Any]) -> np.ndarray:
+def labels_from_json(saved: Labels) -> np.ndarray:
     """The labels that `labels_to_json` wrote."""
     dtype = np.dtype(saved["dtype"]) if saved["dtype"] != "|O" else object
     return np.array(saved["values"], dtype=dtype)

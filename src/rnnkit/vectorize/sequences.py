@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+import numpy.typing as npt
 
 from rnnkit.errors import InputError, OptionError, ShapeError, check_option
 
@@ -16,9 +15,9 @@ SIDES = ("pre", "post")
 
 
 def pad_sequences(
-    sequences: Sequence[Any],
+    sequences: Sequence[Sequence[object] | np.ndarray],
     maxlen: int | None = None,
-    dtype: DTypeLike = "int32",
+    dtype: npt.DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: float | str = 0.0,
@@ -69,7 +68,7 @@ def pad_sequences(
     return padded
 
 
-def _lengths(sequences: Iterable[Any]) -> list[int]:
+def _lengths(sequences: Iterable[Sequence[object] | np.ndarray]) -> list[int]:
     lengths = []
     for position, sequence in enumerate(sequences):
         try:
@@ -82,7 +81,7 @@ def _lengths(sequences: Iterable[Any]) -> list[int]:
     return lengths
 
 
-def _check_value(value: float | str, dtype: DTypeLike) -> None:
+def _check_value(value: float | str, dtype: npt.DTypeLike) -> None:
     # As in Keras, the name "object" is not accepted where the type `object` is.
     if isinstance(value, str) and dtype != object and not np.issubdtype(dtype, np.str_):  # noqa: E721
         raise OptionError(
@@ -90,7 +89,7 @@ def _check_value(value: float | str, dtype: DTypeLike) -> None:
         )
 
 
-def _steps(kept: Any, dtype: DTypeLike, shape: tuple[int, ...], position: int) -> np.ndarray:
+def _steps(kept: object, dtype: npt.DTypeLike, shape: tuple[int, ...], position: int) -> np.ndarray:
     steps = np.asarray(kept, dtype=dtype)
     if steps.shape[1:] != shape:
         raise ShapeError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnkit.errors import InputError, check_option
 
@@ -15,7 +16,7 @@ SCALES = ("standard", "signed-log", "none")
 MISSING = ("mask", "refuse")
 
 
-def used_steps(sequence: Any) -> slice:
+def used_steps(sequence: npt.ArrayLike) -> slice:
     """The steps between the padding at either end: NaN in a series, 0 among integer ids.
 
     >>> used_steps([0, 0, 5, 3, 0]), used_steps([float("nan"), 1.0])
@@ -28,6 +29,22 @@ def used_steps(sequence: Any) -> slice:
         used = ~np.isnan(array.astype(np.float64))
     (steps,) = np.nonzero(used if used.ndim < 2 else used.any(axis=1))
     return slice(int(steps[0]), int(steps[-1]) + 1) if steps.size else slice(0, 0)
+
+
+class Config(TypedDict):
+    """What a model file holds of a `SeriesVectorizer`."""
+
+    scale: str
+    missing: str
+    mean: NotRequired[list[float]]
+    deviation: NotRequired[list[float]]
+    masked: NotRequired[list[bool]]
+
+
+class IdConfig(TypedDict):
+    """What a model file holds of an `IdVectorizer`."""
+
+    size: int
 
 
 class SeriesVectorizer:
@@ -55,7 +72,7 @@ class SeriesVectorizer:
         self.deviation: np.ndarray | None = None
         self.masked = np.zeros(0, dtype=bool)
 
-    def fit(self, series: Iterable[Any]) -> SeriesVectorizer:
+    def fit(self, series: Iterable[npt.ArrayLike]) -> SeriesVectorizer:
         """Learn the number of features, each one's mean and deviation, and which lack values."""
         arrays = [self._valid_steps(i, one) for i, one in enumerate(series)]
         widths = sorted({array.shape[1] for array in arrays})
@@ -94,7 +111,7 @@ class SeriesVectorizer:
             raise InputError("this SeriesVectorizer is not fitted: call fit first.")
         return self.mean, self.deviation
 
-    def transform(self, series: Sequence[Any]) -> list[np.ndarray]:
+    def transform(self, series: Sequence[npt.ArrayLike]) -> list[np.ndarray]:
         """(T, F + M) float32 for each series."""
         width = len(self._fitted[0])
         arrays = [self._valid_steps(i, one) for i, one in enumerate(series)]
@@ -139,7 +156,7 @@ class SeriesVectorizer:
             np.float32
         )
 
-    def _valid_steps(self, position: int, series: Any) -> np.ndarray:
+    def _valid_steps(self, position: int, series: npt.ArrayLike) -> np.ndarray:
         return self._compressed(_valid_steps(position, series, missing=self.missing == "mask"))
 
     def _compressed(self, values: np.ndarray) -> np.ndarray:
@@ -148,21 +165,22 @@ class SeriesVectorizer:
         logarithms: np.ndarray = np.sign(values) * np.log1p(np.abs(values))
         return logarithms
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
-        config: dict[str, Any] = {"scale": self.scale, "missing": self.missing}
-        if self.mean is None or self.deviation is None:
-            return config
-        fitted = {"mean": self.mean, "deviation": self.deviation, "masked": self.masked}
-        return {**config, **{name: value.tolist() for name, value in fitted.items()}}
+        config = Config(scale=self.scale, missing=self.missing)
+        if self.mean is not None and self.deviation is not None:
+            config["mean"], config["deviation"] = self.mean.tolist(), self.deviation.tolist()
+            config["masked"] = self.masked.tolist()
+        return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeriesVectorizer:
+    def from_config(cls, config: Config) -> SeriesVectorizer:
         """The vectorizer that `get_config` described."""
         vectorizer = cls(scale=config["scale"], missing=config["missing"])
         if "mean" in config:
-            for name in ("mean", "deviation", "masked"):
-                setattr(vectorizer, name, np.asarray(config[name]))
+            vectorizer.mean = np.asarray(config["mean"])
+            vectorizer.deviation = np.asarray(config["deviation"])
+            vectorizer.masked = np.asarray(config["masked"])
         return vectorizer
 
 
@@ -179,7 +197,7 @@ class IdVectorizer:
     def __init__(self, *, size: int = 2) -> None:
         self.size = size
 
-    def fit(self, sequences: Iterable[Any]) -> IdVectorizer:
+    def fit(self, sequences: Iterable[npt.ArrayLike]) -> IdVectorizer:
         """Learn the largest id."""
         rows = (_ids(i, one) for i, one in enumerate(sequences))
         largest = max((int(row.max()) for row in rows), default=1)
@@ -195,22 +213,22 @@ class IdVectorizer:
         """No counts are kept, so no id is known to be rare."""
         return []
 
-    def transform(self, sequences: Sequence[Any]) -> list[np.ndarray]:
+    def transform(self, sequences: Sequence[npt.ArrayLike]) -> list[np.ndarray]:
         """(T, 1) int64 for each sequence."""
         rows = [_ids(i, one) for i, one in enumerate(sequences)]
         return [np.where(row < self.size, row, 1)[:, None] for row in rows]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> IdConfig:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         return {"size": self.size}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> IdVectorizer:
+    def from_config(cls, config: IdConfig) -> IdVectorizer:
         """The vectorizer that `get_config` described."""
-        return cls(**config)
+        return cls(size=config["size"])
 
 
-def _ids(position: int, sequence: Any) -> np.ndarray:
+def _ids(position: int, sequence: npt.ArrayLike) -> np.ndarray:
     array = np.asarray(sequence)
     if array.ndim != 1 or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
         raise InputError(
@@ -234,7 +252,7 @@ def carried_forward(array: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _valid_steps(position: int, series: Any, *, missing: bool) -> np.ndarray:
+def _valid_steps(position: int, series: npt.ArrayLike, *, missing: bool) -> np.ndarray:
     """(T, F) float64 without the NaN steps at either end."""
     try:
         array = np.asarray(series, dtype=np.float64)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import Protocol, TypedDict
 
 import numpy as np
 
@@ -20,6 +21,27 @@ __all__ = ["SubwordVectorizer"]
 RESERVED, BYTES = 2, 256  # indices 0 and 1, as in every vocabulary, and one for each byte
 
 LONGEST = 2**30  # bytes of a text that is learnt from; sentencepiece would leave out those of 4192
+
+
+class Config(TypedDict):
+    """What a model file holds of a `SubwordVectorizer`; sentencepiece's model as base64."""
+
+    size: int
+    lower: bool
+    normalize: str | None
+    model: str
+
+
+class _Processor(Protocol):
+    """What is used of sentencepiece's."""
+
+    def vocab_size(self) -> int: ...
+
+    def encode(self, texts: list[str], *, num_threads: int) -> list[list[int]]: ...
+
+    def decode(self, ids: list[int]) -> str: ...
+
+    def id_to_piece(self, index: int) -> str: ...
 
 
 class SubwordVectorizer:
@@ -104,8 +126,7 @@ class SubwordVectorizer:
 
     def inverse(self, ids: Sequence[int]) -> str:
         """The text of the subwords. Bytes that are no UTF-8 become U+FFFD."""
-        text: str = self._processor.decode([int(index) for index in ids if index >= RESERVED])
-        return text
+        return self._processor.decode([int(index) for index in ids if index >= RESERVED])
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """What each index stands for, with "▁" for a space; "?" where it stands for nothing."""
@@ -114,7 +135,7 @@ class SubwordVectorizer:
             for index in ids
         ]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         return {
             "size": self.size,
@@ -124,26 +145,24 @@ class SubwordVectorizer:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SubwordVectorizer:
+    def from_config(cls, config: Config) -> SubwordVectorizer:
         """The vectorizer that `get_config` described."""
-        settings = dict(config)
-        model = base64.b64decode(settings.pop("model"))
-        vectorizer = cls(**settings)
-        vectorizer._read(model)
+        vectorizer = cls(size=config["size"], lower=config["lower"], normalize=config["normalize"])
+        vectorizer._read(base64.b64decode(config["model"]))
         return vectorizer
 
     def _read(self, model: bytes) -> None:
         self._model = model
-        self._processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
+        self._processor: _Processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
 
     def _prepared(self, text: str | Sequence[str]) -> str:
         joined = text if isinstance(text, str) else " ".join(text)
-        prepared: str = prepare(joined, self.normalize, self.lower, jamo=False)
+        prepared = prepare(joined, self.normalize, self.lower, jamo=False)
         # A lone surrogate has no UTF-8.
         return prepared.encode("utf-8", "replace").decode("utf-8")
 
 
-def _sentencepiece() -> Any:
+def _sentencepiece() -> ModuleType:
     try:
         import sentencepiece
     except ImportError as error:

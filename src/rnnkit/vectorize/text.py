@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import md5
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from rnnkit.errors import InputError, OptionError, check_option
 
@@ -188,7 +188,7 @@ def from_jamo(text: str) -> str:
     return _HANGUL.sub(lambda run: unicodedata.normalize("NFC", run[0]), text)
 
 
-def prepare(text: Any, form: str | None, lower: bool, jamo: bool) -> Any:
+def prepare(text: str, form: str | None, lower: bool, jamo: bool) -> str:
     """Normalize, lower and take apart, in this order, as far as each is asked for."""
     if form is not None:
         text = normalize_text(text, form)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -26,7 +26,10 @@ __all__ = ["Tokenizer", "tokenizer_from_json"]
 
 MODES = ("binary", "count", "tfidf", "freq")
 COUNTED = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
-LEFT_OUT = object()  # stands for a word that gets no index
+Text: TypeAlias = str | Sequence[str]
+Value = TypeVar("Value")
+
+LEFT_OUT: Any = object()  # stands for a word that gets no index
 FEW = 2**16  # characters; fewer are faster word by word
 
 
@@ -95,11 +98,11 @@ class Tokenizer:
         self.char_level, self.analyzer = char_level, analyzer
         self.normalize, self.jamo = normalize, jamo
         self.document_count = document_count
-        self.word_counts: OrderedDict[Any, int] = OrderedDict()
-        self.word_docs: defaultdict[Any, int] = defaultdict(int)
+        self.word_counts: OrderedDict[str, int] = OrderedDict()
+        self.word_docs: defaultdict[str, int] = defaultdict(int)
         self.index_docs: defaultdict[int, int] = defaultdict(int)
-        self.word_index: dict[Any, int] = {}
-        self.index_word: dict[int, Any] = {}
+        self.word_index: dict[str, int] = {}
+        self.index_word: dict[int, str] = {}
 
     @property
     def vocabulary_size(self) -> int:
@@ -108,13 +111,13 @@ class Tokenizer:
         It covers what `num_words` hides: fewer words than `num_words`, and an `oov_token` whose
         index is not below `num_words`, and is given all the same.
         """
-        limit, oov = self.num_words, self.word_index.get(self.oov_token)
+        limit, oov = self.num_words, self._oov_index()
         given = {i for i in self.word_index.values() if not limit or i < limit}
         if oov is not None:
             given.add(oov)
         return 1 + max(given, default=0)
 
-    def fit_on_texts(self, texts: Iterable[Any]) -> None:
+    def fit_on_texts(self, texts: Iterable[Text]) -> None:
         """Count the words of the texts on top of all earlier ones, and number them anew.
 
         texts: strings, or lists of words; any iterable.
@@ -146,7 +149,7 @@ class Tokenizer:
         for index in chain.from_iterable(map(set, sequences)):
             self.index_docs[index] += 1
 
-    def texts_to_sequences(self, texts: Iterable[Any]) -> list[list[int]]:
+    def texts_to_sequences(self, texts: Iterable[Text]) -> list[list[int]]:
         """The indices of each text's words, as far as they are known and below `num_words`."""
         rows: list[list[int]] = []
         for chunk in chunks(texts):
@@ -157,7 +160,7 @@ class Tokenizer:
                 rows += self.texts_to_sequences_generator(chunk)
         return rows
 
-    def texts_to_sequences_generator(self, texts: Iterable[Any]) -> Iterator[list[int]]:
+    def texts_to_sequences_generator(self, texts: Iterable[Text]) -> Iterator[list[int]]:
         """`texts_to_sequences`, one text at a time."""
         for tokens in map(self._tokens, texts):
             yield [index for index in self._indices(tokens) if index is not LEFT_OUT]
@@ -185,7 +188,7 @@ class Tokenizer:
             text = separator.join(self._words(sequence))
             yield from_jamo(text) if self.jamo else text
 
-    def texts_to_matrix(self, texts: Iterable[Any], mode: str = "binary") -> np.ndarray:
+    def texts_to_matrix(self, texts: Iterable[Text], mode: str = "binary") -> np.ndarray:
         """`sequences_to_matrix` of the texts' sequences."""
         return self.sequences_to_matrix(self.texts_to_sequences(texts), mode=mode)
 
@@ -215,9 +218,9 @@ class Tokenizer:
                 row[list(counts)] = self._weights(counts, len(sequence), mode)
         return matrix
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All options and counts, in Keras' form; what Keras lacks is there only if it is set."""
-        config = {
+        config: dict[str, object] = {
             "num_words": self.num_words,
             "filters": self.filters,
             "lower": self.lower,
@@ -238,25 +241,25 @@ class Tokenizer:
         described = {"class_name": type(self).__name__, "config": self.get_config()}
         return json.dumps(described, **kwargs)
 
-    def _tokens(self, text: Any) -> Iterable[Hashable]:
+    def _tokens(self, text: Text) -> Iterable[str]:
         """What is counted in one text: its words, or its characters."""
         if isinstance(text, list):
             return self._prepared(text)
+        text = cast("str", text)  # anything else is refused below
         if self.char_level:
-            prepared: Iterable[Hashable] = prepare(text, self.normalize, self.lower, self.jamo)
-            return prepared
+            return prepare(text, self.normalize, self.lower, self.jamo)
         if self.normalize is not None:
             text = prepare(text, self.normalize, False, False)
         if self.analyzer is not None:
             return self.analyzer(text)
         return text_to_word_sequence(text, self.filters, self.lower, self.split)
 
-    def _prepared(self, strings: list[Any]) -> list[Any]:
+    def _prepared(self, strings: list[str]) -> list[str]:
         if self.normalize is None and not self.jamo:
             return [string.lower() for string in strings] if self.lower else strings
         return [prepare(string, self.normalize, self.lower, self.jamo) for string in strings]
 
-    def _factorized(self, texts: list[Any]) -> Words | None:
+    def _factorized(self, texts: list[Text]) -> Words | None:
         """The words of all texts at once, where that is possible and pays."""
         if self.char_level or self.analyzer is not None:
             return None
@@ -265,11 +268,14 @@ class Tokenizer:
         table = translation(self.filters, self.split)
         if not isinstance(table, bytes):
             return None
-        return factorize(self._prepared(texts), table, self.split.encode())
+        return factorize(self._prepared(cast("list[str]", texts)), table, self.split.encode())
 
-    def _indices(self, words: Iterable[Hashable]) -> list[Any]:
+    def _oov_index(self) -> int | None:
+        return None if self.oov_token is None else self.word_index.get(self.oov_token)
+
+    def _indices(self, words: Iterable[str]) -> list[Any]:
         """The index of each word, or LEFT_OUT."""
-        limit, oov = self.num_words, self.word_index.get(self.oov_token)
+        limit, oov = self.num_words, self._oov_index()
         # None, as in Keras, where an oov_token is set but nothing was fitted.
         unknown = LEFT_OUT if self.oov_token is None else oov
         beyond = LEFT_OUT if oov is None else oov
@@ -279,7 +285,7 @@ class Tokenizer:
         return [unknown if i is None else i if i < limit else beyond for i in found]
 
     def _words(self, sequence: Iterable[int]) -> Iterator[str]:
-        limit, oov = self.num_words, self.word_index.get(self.oov_token)
+        limit, oov = self.num_words, self._oov_index()
         for index in sequence:
             word = self.index_word.get(index)
             if word is None:
@@ -328,5 +334,5 @@ def tokenizer_from_json(json_string: str) -> Tokenizer:
     return tokenizer
 
 
-def _integer_keys(saved: dict[str, Any]) -> dict[int, Any]:
+def _integer_keys(saved: dict[str, Value]) -> dict[int, Value]:
     return {int(key): value for key, value in saved.items()}

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from rnnkit.errors import OptionError
 from rnnkit.vectorize.affixes import AffixVectorizer
+from rnnkit.vectorize.affixes import Config as AffixConfig
 from rnnkit.vectorize.features import OOV, keep_frequent, seen_once
 from rnnkit.vectorize.text import prepare
 from rnnkit.vectorize.tokenizer import Tokenizer, tokenizer_from_json
 
 __all__ = ["WordVectorizer"]
+
+
+class Config(TypedDict):
+    """What a model file holds of a `WordVectorizer`; tokenizers are JSON in Keras' form."""
+
+    min_count: int
+    tokenizer: str
+    characters: str
+    affixes: NotRequired[AffixConfig]  # files of earlier versions know none
 
 
 class WordVectorizer:
@@ -97,10 +107,9 @@ class WordVectorizer:
 
     def _plain(self, word: str) -> str:
         """The word as its affixes are counted."""
-        plain: str = prepare(word, self.tokenizer.normalize, self.tokenizer.lower, jamo=False)
-        return plain
+        return prepare(word, self.tokenizer.normalize, self.tokenizer.lower, jamo=False)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Plain JSON from which `from_config` makes the same vectorizer."""
         return {
             "min_count": self.min_count,
@@ -110,11 +119,11 @@ class WordVectorizer:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> WordVectorizer:
+    def from_config(cls, config: Config) -> WordVectorizer:
         """The vectorizer that `get_config` described."""
         vectorizer = cls(min_count=config["min_count"])
         vectorizer.tokenizer = tokenizer_from_json(config["tokenizer"])
         vectorizer.characters = tokenizer_from_json(config["characters"])
-        if "affixes" in config:  # files of earlier versions know none
+        if "affixes" in config:
             vectorizer.affixes = AffixVectorizer.from_config(config["affixes"])
         return vectorizer

@@ -51,6 +51,7 @@ from rnnkit.tasks.estimator import files
 from rnnkit.tasks.estimator.columns import check_columns
 from rnnkit.tasks.estimator.inspection import subject_of
 from rnnkit.tasks.estimator.objectives import Objective
+from rnnkit.tensors import to_arrays
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 
 __all__ = ["AnyEstimator", "SequenceEstimator"]
@@ -425,7 +426,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         Raises ArchiveError if the disk refuses or a parameter cannot be kept.
         """
         check_is_fitted(self, "module_")
-        archive.write(path, files.header_of(self), files.distinct(self.module_))
+        archive.write(path, files.header_of(self), to_arrays(files.distinct(self.module_)))
 
     @classmethod
     def from_archive(

@@ -1,9 +1,14 @@
 """The native library: where it is, how it is loaded, and the C interface as ctypes sees it.
 
 Looked for when it is first wanted, never compiled or fetched: $RNNKIT_LIBRARY if that is set, else
-the folders of this package. torch is imported before, so that the library shares torch's pool of
-threads. $RNNKIT_ISA chooses the instruction set. Structures and signatures mirror csrc/rnnkit.h;
-the structures as formats of `struct`, which packs one in a tenth of the time that ctypes takes.
+the folders of this package. $RNNKIT_ISA chooses the instruction set. Structures and signatures
+mirror csrc/rnnkit.h; the structures as formats of `struct`, which packs one in a tenth of the time
+that ctypes takes.
+
+Threads: one process should have one OpenMP runtime, or it has two pools of threads that spin
+against each other. On Linux the loader sees to that: this library and torch both ask for
+`libgomp.so.1`, and whoever comes second gets the one that is there. `rnnkit.kernels` imports torch
+before it loads the library, so that this is torch's own copy; without torch it is the system's.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
-import torch
+import numpy as np
 
 from rnnkit.errors import MissingDependencyError, check_option
 
@@ -47,7 +52,7 @@ LIBRARY_VARIABLE, ISA_VARIABLE = "RNNKIT_LIBRARY", "RNNKIT_ISA"
 FILE_NAMES = ("librnnkit_native.so", "librnnkit_native.dylib", "rnnkit_native.dll")
 ABI = 3
 
-DTYPES = {torch.float32: 0, torch.float64: 1}
+DTYPES: dict[np.dtype[np.floating], int] = {np.dtype("float32"): 0, np.dtype("float64"): 1}
 OK, BAD_SIZE, BAD_LENGTH, BAD_BATCH_SIZES, NO_MEMORY = range(5)
 
 
@@ -140,7 +145,7 @@ def _load() -> tuple[ctypes.CDLL | None, str | None]:
         library = ctypes.CDLL(str(path))
         _declare(library)
     except (OSError, AttributeError) as error:
-        return None, f"{path} cannot be loaded ({error}): install rnnkit again."
+        return None, f"{path} cannot be loaded ({error}): {_remedy(error)}."
     if library.rnnkit_abi() != ABI:
         return None, (
             f"{path} has interface {library.rnnkit_abi()} but this rnnkit needs {ABI}: install "
@@ -152,6 +157,12 @@ def _load() -> tuple[ctypes.CDLL | None, str | None]:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=library.rnnkit_after_fork)
     return library, None
+
+
+def _remedy(error: Exception) -> str:
+    if "libgomp" in str(error):
+        return "install gcc's OpenMP runtime (Debian: apt install libgomp1)"
+    return "install rnnkit again"
 
 
 def _declare(library: ctypes.CDLL) -> None:
@@ -196,14 +207,14 @@ def has_threads() -> bool:
     return library is not None and bool(library.rnnkit_has_threads())
 
 
-def peak_flops(dtype: torch.dtype, threads: int, seconds: float) -> float:
+def peak_flops(dtype: str, threads: int, seconds: float) -> float:
     """Floating-point operations a second of multiply-adds in registers: the machine's limit.
 
-    dtype: torch.float32 or torch.float64. seconds: how long to measure.
+    dtype: "float32" or "float64". seconds: how long to measure.
     Raises MissingDependencyError without the library.
     """
-    check_option("dtype", dtype, DTYPES)
-    return float(required().rnnkit_peak(DTYPES[dtype], threads, seconds))
+    check_option("dtype", dtype, [known.name for known in DTYPES])
+    return float(required().rnnkit_peak(DTYPES[np.dtype(dtype)], threads, seconds))
 
 
 def _isas(library: ctypes.CDLL) -> tuple[str, ...]:

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from rnnkit import kernels
+from rnnkit import native
 from rnnkit.errors import MissingDependencyError, OptionError
-from rnnkit.kernels import library
+from rnnkit.native import library
 from tests.kernels.cases import needs_native
 
 LOAD = library._load.__wrapped__
@@ -27,7 +26,7 @@ def load_anew() -> tuple[object, str | None]:
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A package without a library."""
     monkeypatch.delenv("RNNKIT_LIBRARY", raising=False)
-    monkeypatch.setattr(kernels, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(native, "__path__", [str(tmp_path)])
 
 
 @pytest.mark.usefixtures("nowhere")
@@ -39,7 +38,7 @@ def test_the_library_is_looked_for_in_every_folder_of_the_package(
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).touch()
-        monkeypatch.setattr(kernels, "__path__", [str(tmp_path), str(folder)])
+        monkeypatch.setattr(native, "__path__", [str(tmp_path), str(folder)])
         assert library.find() == folder / name
 
 
@@ -54,7 +53,7 @@ def test_the_environment_names_the_library(monkeypatch: pytest.MonkeyPatch, tmp_
 WITHOUT = """
 import torch
 from rnnkit import cells, kernels
-from rnnkit.kernels import library
+from rnnkit.native import library
 print(library._load.cache_info().currsize)
 layer = cells.GRU(3, 4)
 layer(torch.ones(2, 1, 3))[0].sum().backward()
@@ -83,13 +82,26 @@ def test_a_file_that_is_no_library_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "cannot be loaded" in str(reason)
 
 
+def test_a_machine_without_openmps_runtime_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing(_path: str) -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    (tmp_path / "mine.so").touch()
+    monkeypatch.setenv("RNNKIT_LIBRARY", str(tmp_path / "mine.so"))
+    monkeypatch.setattr(library.ctypes, "CDLL", missing)
+    _, reason = load_anew()
+    assert str(reason).endswith("install gcc's OpenMP runtime (Debian: apt install libgomp1).")
+
+
 @pytest.mark.usefixtures("nowhere")
 def test_what_needs_the_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "_load", load_anew)
     assert library.load() is None
     assert not library.has_threads()
     with pytest.raises(MissingDependencyError, match=r"a C\+\+17 compiler, or set RNNKIT_LIBRARY"):
-        library.peak_flops(torch.float32, 1, 0.01)
+        library.peak_flops("float32", 1, 0.01)
     with pytest.raises(MissingDependencyError), library.use_isa("portable"):
         pass
 
@@ -129,7 +141,7 @@ def test_the_environment_chooses_the_instruction_set(monkeypatch: pytest.MonkeyP
 
 @needs_native
 def test_the_machines_limit_is_measured() -> None:
-    for dtype in (torch.float32, torch.float64):
+    for dtype in ("float32", "float64"):
         assert library.peak_flops(dtype, 1, 0.02) > 1e8
     with pytest.raises(OptionError, match="bfloat16"):
-        library.peak_flops(torch.bfloat16, 1, 0.02)
+        library.peak_flops("bfloat16", 1, 0.02)
