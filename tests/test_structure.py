@@ -66,11 +66,6 @@ def files_of(part: str) -> list[Path]:
     return [module] if module.exists() else sorted((SOURCE / part).rglob("*.py"))
 
 
-def files_of(part: str) -> list[Path]:
-    module = SOURCE / f"{part}.py"
-    return [module] if module.exists() else sorted((SOURCE / part).rglob("*.py"))
-
-
 def imported_parts(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

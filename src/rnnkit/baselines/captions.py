@@ -87,7 +87,5 @@ class NearestImage(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, images: list[object]) -> np.ndarray:
         """(n, C S S) float32."""
-        rows: np.ndarray = (
-            self.vectorizer_.batch(self.vectorizer_.transform(images)).flatten(1).numpy()
-        )
-        return rows
+        arrays = self.vectorizer_.batch(self.vectorizer_.transform(images))
+        return arrays.reshape(len(images), -1)

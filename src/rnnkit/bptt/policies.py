@@ -312,7 +312,7 @@ POLICIES: dict[str, type[Policy]] = {
 }
 
 
-def policy_of(value: Policy | str | None) -> Policy:
+def policy_of(value: object) -> Policy:
     """A policy as it is, by what its repr says, or full back-propagation for None.
 
     Raises OptionError if the text names no policy or its numbers do not fit.

@@ -18,7 +18,7 @@ from rnnkit.recurrence import CellSpec
 __all__ = ["run_through_time", "set_bptt", "using_bptt"]
 
 
-def set_bptt(module: nn.Module, policy: Policy | str | None) -> nn.Module:
+def set_bptt(module: nn.Module, policy: object) -> nn.Module:
     """Let every recurrent layer and decoder of rnnkit inside a module go back as the policy says.
 
     Each layer and direction is cut by itself, in windows counted in its own reading order, so that

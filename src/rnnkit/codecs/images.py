@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.codecs.codec import Json, Sequences
+from rnnkit.codecs.codec import Sequences
 from rnnkit.data import Images, Video, load_image
 from rnnkit.data.inputs import listed, read_pictures
 from rnnkit.errors import DataError, InputError
@@ -56,7 +56,7 @@ def image_vectorizer(options: ImageOptions) -> ImageVectorizer | SeriesVectorize
     )
 
 
-def load_images(config: Json) -> ImageVectorizer | SeriesVectorizer:
+def load_images(config: Any) -> ImageVectorizer | SeriesVectorizer:
     """The vectorizer of a file."""
     if "image_size" in config:
         return ImageVectorizer.from_config(config, load=load_image)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from rnnkit.codecs.codec import Json
 from rnnkit.codecs.reading import Text
 from rnnkit.options import TranslatorOptions
 from rnnkit.options.estimators import SUBWORD
@@ -73,12 +73,12 @@ def target_vectorizer(
     )
 
 
-def load_source(level: str, config: Json) -> SourceVectorizer:
+def load_source(level: str, config: Any) -> SourceVectorizer:
     """The source's vectorizer of a file."""
     return WordVectorizer.from_config(config) if level == "word" else load_target(level, config)
 
 
-def load_target(level: str, config: Json) -> TargetVectorizer:
+def load_target(level: str, config: Any) -> TargetVectorizer:
     """The target's vectorizer of a file."""
     if level == SUBWORD:
         return SubwordVectorizer.from_config(config)

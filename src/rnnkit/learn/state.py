@@ -12,6 +12,7 @@ from torch import Tensor
 from rnnkit import archive
 from rnnkit.errors import ArchiveError
 from rnnkit.learn.state_json import from_json, to_json
+from rnnkit.tensors import from_arrays, to_arrays
 
 __all__ = ["FitState", "State", "Stateful"]
 
@@ -75,19 +76,19 @@ class FitState:
         """
         tensors: dict[str, Tensor] = {}
         header = {"estimator": self.trainer, "fit": to_json(vars(self), tensors)}
-        archive.write(path, header, tensors)
+        archive.write(path, header, to_arrays(tensors))
 
     @classmethod
     def load(cls, path: str | Path) -> FitState:
         """What `save` wrote. Raises ArchiveError if the file is broken, or holds something else."""
-        header, tensors = archive.read(path)
+        header, arrays = archive.read(path)
         if "fit" not in header:
             raise ArchiveError(
                 f"{path}: holds a {header.get('estimator')!r}, but a fit under way was expected, "
                 f"as FitState.save writes it."
             )
         try:
-            return cls(**from_json(header["fit"], tensors))
+            return cls(**from_json(header["fit"], from_arrays(arrays)))
         except (KeyError, TypeError, ValueError):
             raise ArchiveError(
                 f"{path}: the fit in this file is of another version of rnnkit, or was altered. "

@@ -18,6 +18,7 @@ from rnnkit.codecs.sequences import SequenceOptions
 from rnnkit.errors import OptionError
 from rnnkit.networks import RecurrentEncoder
 from rnnkit.tasks.language_model import LanguageModel
+from rnnkit.tensors import from_arrays
 from rnnkit.vectorize import TextVectorizer
 
 __all__ = ["Pretraining"]
@@ -48,13 +49,13 @@ class Pretraining:
         both ends.
         Raises OptionError where the two are not alike, ArchiveError if this is no model's file.
         """
-        header, tensors = archive.read(path)
+        header, arrays = archive.read(path)
         if header.get("estimator") != LanguageModel.__name__:
             raise OptionError(
                 f"language_model={str(path)!r} is the file of a {header.get('estimator')}, but "
                 f"that of a LanguageModel is expected."
             )
-        model = LanguageModel.from_archive(header, tensors)
+        model = LanguageModel.from_archive(header, from_arrays(arrays))
         _check_alike(path, model, options, kind, two_ways)
         return cls(model)
 

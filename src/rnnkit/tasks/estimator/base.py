@@ -51,8 +51,8 @@ from rnnkit.tasks.estimator import files
 from rnnkit.tasks.estimator.columns import check_columns
 from rnnkit.tasks.estimator.inspection import subject_of
 from rnnkit.tasks.estimator.objectives import Objective
-from rnnkit.tensors import to_arrays
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
+from rnnkit.tensors import to_arrays
 
 __all__ = ["AnyEstimator", "SequenceEstimator"]
 
