@@ -219,7 +219,7 @@ def _check_cell(spec: CellSpec, inputs: Inputs) -> tuple[int, torch.dtype]:
     x, _, c_0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, _, _ = inputs
     if spec.native is None:
         raise OptionError(f"the cell {spec.name!r} has no native kernel, only {spec.kernels}.")
-    if x.dtype not in library.DTYPES:
+    if x.dtype not in DTYPES:
         raise ShapeError(
             f"input is {x.dtype}, but the native kernel takes torch.float32 and torch.float64. "
             f"Convert it, or use kernels.use_kernel('torch')."
