@@ -29,7 +29,7 @@ from rnnkit.errors import ArchiveError
 
 __all__ = ["BFLOAT16", "FORMAT_VERSION", "Header", "count_numbers", "read", "read_header", "write"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Header: TypeAlias = dict[str, Any]
 """Plain JSON by name."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnkit import archive, tasks
-from rnnkit.errors import ArchiveError
+from rnnkit.errors import ArchiveError, MissingDependencyError
 from rnnkit.tasks import AnyEstimator, SequenceEstimator
 from rnnkit.tensors import from_arrays
 
@@ -34,4 +34,13 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
             f"{path}: holds a {name!r}, which this rnnkit does not know "
             f"(known: {', '.join(ESTIMATORS)}). Upgrade rnnkit."
         )
-    return ESTIMATORS[name].from_archive(header, from_arrays(arrays), **given)
+    try:
+        return ESTIMATORS[name].from_archive(header, from_arrays(arrays), **given)
+    except (ArchiveError, MissingDependencyError):
+        raise
+    except Exception as error:
+        # Its digest is right, so that it was written like this: by another program, or version.
+        raise ArchiveError(
+            f"{path}: what the file says of its {name} does not fit together "
+            f"({type(error).__name__}: {error}). Train and save the model again."
+        ) from error

@@ -441,6 +441,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
         plan = Plan.from_json(header["plan"]) if "plan" in header else estimator._plan(codec)
         files.restore_columns(estimator, header["table"])
         estimator.codec_, estimator.plan_ = codec, plan
+        files.check_sizes(plan, tensors)
         estimator.module_ = set_bptt(estimator._network(codec, plan), estimator.bptt)
         files.load_weights(estimator.module_, tensors)
         estimator.module_.eval()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from rnnkit.bptt import Policy, policy_of
-from rnnkit.errors import ArchiveError
+from rnnkit.errors import ArchiveError, OptionError
+from rnnkit.networks import build
+from rnnkit.plans import Plan
 from rnnkit.tasks.estimator import format1
 from rnnkit.tasks.estimator.columns import COLUMNS
 
 __all__ = [
+    "check_sizes",
     "codec_of",
     "distinct",
     "header_of",
@@ -75,6 +79,26 @@ def restore_columns(estimator: Any, columns: Mapping[str, Any]) -> None:
     for name, value in columns.items():
         plain = np.array(value, dtype=object) if isinstance(value, list) else value
         setattr(estimator, name, plain)
+
+
+def check_sizes(plan: Plan, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a plan of another size than the file's weights, before anything so large is made."""
+    with torch.device("meta"):
+        try:
+            network = build(plan)
+        except OptionError:
+            return  # a module of the user's own is in it, whose sizes only building tells
+    expected, found = count_numbers(network.parameters()), count_numbers(tensors.values())
+    if expected != found:
+        raise ArchiveError(
+            f"the file's weights do not fit its plan: {found:,} numbers, but {expected:,} are "
+            f"needed."
+        )
+
+
+def count_numbers(tensors: Iterable[Tensor]) -> int:
+    """How many numbers tensors hold."""
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
