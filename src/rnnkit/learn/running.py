@@ -191,7 +191,8 @@ class Fit:
             raise
         except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
             self._put(before)
-            raise ArchiveError(f"the state of the fit does not fit the module: {error}") from None
+            what = " ".join(str(error).split())
+            raise ArchiveError(f"the state of the fit does not fit the module: {what}") from None
         self.batches = batches
         if batches is not None and state.num_steps is not None:
             self.remaining = _after(batches, state.step)

@@ -44,7 +44,8 @@ class FitState:
         average's the running mean.
     history: of the epochs that are over. totals: the sums of the one under way.
     random: of the generator that is drawn from; see `rnnkit.randomness`. process_random: of torch's
-        own, if that is another one and was drawn from too since the fit began.
+        own, if that is another one and was drawn from too since the fit began: by layers of other
+        makers. Otherwise going on leaves torch's own alone.
     batches: where the batches stand, if they are `Stateful`.
     seed: from which the fit draws, and calls: of `partial_fit`, as its owner has counted them.
     """
