@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from rnnkit import archive
 from rnnkit.errors import ArchiveError
-from rnnkit.learn.state_json import from_json, to_json
+from rnnkit.learn.state_json import State, from_json, to_json
 
-__all__ = ["FitState", "State", "Stateful"]
-
-State: TypeAlias = Mapping[str, Any]
-"""What a `state_dict` gives: nested dicts, lists, tuples, plain values and tensors."""
+__all__ = ["FitState", "Stateful"]
 
 
 @runtime_checkable
