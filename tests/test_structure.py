@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,19 @@ def test_no_import_points_up(part):
     for path in paths:
         outside = imported_parts(path) - {part}
         assert outside <= ALLOWED[part], f"{path.relative_to(SOURCE)} imports {outside}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not for their types either."""
+    graph = {}
+    for path in SOURCE.rglob("*.py"):
+        name = ".".join(("rnnkit", *path.relative_to(SOURCE).with_suffix("").parts))
+        imports = [
+            n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)
+        ]
+        if path.stem != "__init__":  # they only hand names on
+            graph[name] = {one.module for one in imports if one.module.startswith("rnnkit.")}
+    assert len(list(TopologicalSorter(graph).static_order())) > 100
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=lambda p: p.parent.name)

@@ -141,7 +141,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("fit") / "fit.rnn"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(options=options, own=st.booleans(), data=st.data())
 def test_a_fit_that_was_stopped_anywhere_goes_on_to_the_same_bits(path, options, own, data):
     whole = Moments()
