@@ -45,6 +45,24 @@ class FitState:
         makers. Otherwise going on leaves torch's own alone.
     batches: where the batches stand, if they are `Stateful`.
     seed: from which the fit draws, and calls: of `partial_fit`, as its owner has counted them.
+
+    >>> import tempfile, torch
+    >>> from rnnkit.learn import BatchLoss, Callback, Trainer
+    >>> path = Path(tempfile.mkdtemp()) / "fit.rnn"
+    >>> class Keep(Callback):
+    ...     def on_batch_end(self, fit, info):
+    ...         if (info.epoch, info.step) == (1, 2):
+    ...             fit.state().save(path)
+    >>> def trainer(**options):
+    ...     module = torch.nn.Linear(1, 1)
+    ...     return Trainer(module, lambda module, x: BatchLoss(module(x).mean(), 1, 1), **options)
+    >>> x = torch.ones(4, 1)
+    >>> first = trainer(max_epochs=2, callbacks=[Keep()])
+    >>> _ = first.fit(lambda epoch: [x, -x, x])
+    >>> second = trainer(max_epochs=2)
+    >>> _ = second.fit(lambda epoch: [x, -x, x], state=FitState.load(path))
+    >>> torch.equal(first.module.weight, second.module.weight)
+    True
     """
 
     trainer: str
