@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def test_the_ground_floor_imports_nothing_heavy(part):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not for their types either."""
+    graph = {}
+    for path in SOURCE.rglob("*.py"):
+        name = ".".join(("rnnkit", *path.relative_to(SOURCE).with_suffix("").parts))
+        imports = [
+            n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)
+        ]
+        if path.stem != "__init__":  # they only hand names on
+            graph[name] = {one.module for one in imports if one.module.startswith("rnnkit.")}
+    assert len(list(TopologicalSorter(graph).static_order())) > 100
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=lambda p: p.parent.name)

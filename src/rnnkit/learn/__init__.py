@@ -13,7 +13,8 @@ from rnnkit.learn.options import FitOptions
 from rnnkit.learn.progress import ProgressBar
 from rnnkit.learn.running import Fit, SizedBatches
 from rnnkit.learn.schedules import SCHEDULES, Schedule, build_schedule
-from rnnkit.learn.state import FitState, State, Stateful
+from rnnkit.learn.state import FitState, Stateful
+from rnnkit.learn.state_json import State
 from rnnkit.learn.stepping import BatchLoss, Reduce
 from rnnkit.learn.streaming import StreamTrainer
 

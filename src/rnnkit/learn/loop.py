@@ -36,7 +36,8 @@ class Trainer(FitOptions):
     reduce: adds up gradients over processes that each train on a part of every batch; see `Reduce`.
         What is clipped then, and what is recorded, is the mean over the units (`BatchLoss.count`)
         of all processes, so that all of them take the same step and stop at the same time. A part
-        may be empty: a count of 0, and a loss without a gradient. None: this process is alone.
+        may be empty: a count of 0, and a loss without a gradient. Each process validates by itself:
+        give all of them the same data for that. None: this process is alone.
     seed: from which the batches' order was drawn; kept in a state for whoever goes on from it.
 
     Random numbers come from the generator in use (`rnnkit.randomness.using`), or else from torch's

@@ -8,13 +8,13 @@ stand still, where dense Adam would let them decay and go on moving the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.learn.state_json import State
 
 __all__ = ["OptimizerGroup", "build_optimizer"]
 
@@ -48,11 +48,11 @@ class OptimizerGroup:
         for group in self.param_groups:
             group["lr"] = lr
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What `load_state_dict` needs to go on from here."""
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict` of the same optimizer over the same parameters."""
         for optimizer, part in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(part)

@@ -21,7 +21,8 @@ from rnnkit.learn.monitor import Monitor
 from rnnkit.learn.optimizers import OptimizerGroup, build_optimizer
 from rnnkit.learn.options import FitOptions
 from rnnkit.learn.schedules import Schedule, build_schedule
-from rnnkit.learn.state import FitState, State, Stateful
+from rnnkit.learn.state import FitState, Stateful
+from rnnkit.learn.state_json import State
 
 __all__ = ["Batch", "Fit", "SizedBatches", "optimizer_of"]
 
@@ -191,7 +192,8 @@ class Fit:
             raise
         except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
             self._put(before)
-            raise ArchiveError(f"the state of the fit does not fit the module: {error}") from None
+            what = " ".join(str(error).split())
+            raise ArchiveError(f"the state of the fit does not fit the module: {what}") from None
         self.batches = batches
         if batches is not None and state.num_steps is not None:
             self.remaining = _after(batches, state.step)
@@ -205,28 +207,20 @@ class Fit:
             )
         if state.history["stopped"] is not None:
             raise InputError("the state is that of a fit that is over. Begin a new one.")
-        mine = {**self.options.options(), **self._more}
-        for name, value in mine.items():
-            theirs = state.options.get(name)
-            if theirs != value and name not in _SAY_WHEN_TO_END:
-                raise OptionError(
-                    f"the fit was begun with {name}={theirs!r}, but this {self.trainer} has "
-                    f"{name}={value!r}. Give it the same {name}."
-                )
         if (state.monitor is None) != (self.monitor is None):
             given, what = ("was", "Give") if self.monitor is None else ("was not", "Leave out")
             raise InputError(f"the fit {given} validated before. {what} `validate` here too.")
-        found = state.num_steps if batches is None or not state.num_steps else _count(batches)
-        if found != state.num_steps:
-            raise InputError(
-                f"epoch {state.epoch} had {state.num_steps} batches when the fit was stopped, but "
-                f"now it has {found}. Give the same data in the same order."
-            )
-        if (state.batches is None) == isinstance(batches, Stateful):
-            raise InputError(
-                f"the fit was stopped within batches of another kind than these "
-                f"({type(batches).__name__}). Give the same data in the same form."
-            )
+        self._check_options(state.options)
+        if batches is not None:
+            _check_batches(state, batches)
+
+    def _check_options(self, theirs: State) -> None:
+        for name, value in {**self.options.options(), **self._more}.items():
+            if theirs.get(name) != value and name not in _SAY_WHEN_TO_END:
+                raise OptionError(
+                    f"the fit was begun with {name}={theirs.get(name)!r}, but this {self.trainer} "
+                    f"has {name}={value!r}. Give it the same {name}."
+                )
 
     def _put(self, state: FitState) -> None:
         self.module.load_state_dict(state.weights)
@@ -262,6 +256,20 @@ def optimizer_of(module: nn.Module, options: FitOptions) -> OptimizerGroup:
         weight_decay=options.weight_decay,
         momentum=options.momentum,
     )
+
+
+def _check_batches(state: FitState, batches: SizedBatches | Stateful) -> None:
+    found = None if state.num_steps is None else _count(batches)
+    if found != state.num_steps:
+        raise InputError(
+            f"epoch {state.epoch} had {state.num_steps} batches when the fit was stopped, but now "
+            f"it has {found}. Give the same data in the same order."
+        )
+    if (state.batches is None) == isinstance(batches, Stateful):
+        raise InputError(
+            f"the fit was stopped within batches of another kind than these "
+            f"({type(batches).__name__}). Give the same data in the same form."
+        )
 
 
 def _state_of(part: object) -> State | None:

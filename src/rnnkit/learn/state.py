@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from rnnkit import archive
 from rnnkit.errors import ArchiveError
-from rnnkit.learn.state_json import from_json, to_json
+from rnnkit.learn.state_json import State, from_json, to_json
 from rnnkit.tensors import from_arrays, to_arrays
 
-__all__ = ["FitState", "State", "Stateful"]
-
-State: TypeAlias = Mapping[str, Any]
-"""What a `state_dict` gives: nested dicts, lists, tuples, plain values and tensors."""
+__all__ = ["FitState", "Stateful"]
 
 
 @runtime_checkable
@@ -45,9 +42,28 @@ class FitState:
         average's the running mean.
     history: of the epochs that are over. totals: the sums of the one under way.
     random: of the generator that is drawn from; see `rnnkit.randomness`. process_random: of torch's
-        own, if that is another one and was drawn from too since the fit began.
+        own, if that is another one and was drawn from too since the fit began: by layers of other
+        makers. Otherwise going on leaves torch's own alone.
     batches: where the batches stand, if they are `Stateful`.
     seed: from which the fit draws, and calls: of `partial_fit`, as its owner has counted them.
+
+    >>> import tempfile, torch
+    >>> from rnnkit.learn import BatchLoss, Callback, Trainer
+    >>> path = Path(tempfile.mkdtemp()) / "fit.rnn"
+    >>> class Keep(Callback):
+    ...     def on_batch_end(self, fit, info):
+    ...         if (info.epoch, info.step) == (1, 2):
+    ...             fit.state().save(path)
+    >>> def trainer(**options):
+    ...     module = torch.nn.Linear(1, 1)
+    ...     return Trainer(module, lambda module, x: BatchLoss(module(x).mean(), 1, 1), **options)
+    >>> x = torch.ones(4, 1)
+    >>> first = trainer(max_epochs=2, callbacks=[Keep()])
+    >>> _ = first.fit(lambda epoch: [x, -x, x])
+    >>> second = trainer(max_epochs=2)
+    >>> _ = second.fit(lambda epoch: [x, -x, x], state=FitState.load(path))
+    >>> torch.equal(first.module.weight, second.module.weight)
+    True
     """
 
     trainer: str

@@ -9,7 +9,10 @@ from torch import Tensor
 
 from rnnkit.errors import ArchiveError
 
-__all__ = ["Json", "Nested", "from_json", "to_json"]
+__all__ = ["Json", "Nested", "State", "from_json", "to_json"]
+
+State: TypeAlias = Mapping[str, Any]
+"""What a `state_dict` gives: nested dicts, lists, tuples, plain values and tensors."""
 
 Plain: TypeAlias = bool | int | float | str | None
 

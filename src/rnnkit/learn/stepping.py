@@ -88,10 +88,10 @@ def _reduced(module: nn.Module, own: _Mean, reduce: Reduce) -> _Mean:
     sums = [None if p.grad is None else p.grad * own.count for p in parameters]
     *sums, figures = reduce([*sums, figures])  # type: ignore[assignment]
     total, count, tokens = figures.tolist()
-    count = max(1.0, count)
+    units = max(1.0, count)
     for parameter, gradient in zip(parameters, sums, strict=True):
-        parameter.grad = None if gradient is None else gradient / count
-    return _Mean(total / count, int(count), int(tokens))
+        parameter.grad = None if gradient is None else gradient / units
+    return _Mean(total / units, int(count), int(tokens))
 
 
 def _not_finite(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +29,14 @@ from rnnkit.errors import InputError, OptionError
 from rnnkit.learn.history import Record, StepInfo, Totals
 from rnnkit.learn.options import FitOptions
 from rnnkit.learn.running import Fit, optimizer_of
-from rnnkit.learn.state import FitState, State
+from rnnkit.learn.state import FitState
+from rnnkit.learn.state_json import State
 from rnnkit.learn.stepping import BatchLoss, train_step
 from rnnkit.nest import map_arrays
 
 __all__ = ["StreamTrainer"]
+
+Nest: TypeAlias = "Tensor | tuple[Nest, ...] | list[Nest] | dict[str, Nest] | None"
 
 
 class _Read(NamedTuple):
@@ -66,12 +69,12 @@ class _Place:
     was set to go on from in streams that are read from their beginning.
     """
 
-    known: dict[int, Any]
+    known: dict[int, Nest]
     steps: int = 0
     read: _Read | None = None
     given: bool = False
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         read = None if self.read is None else (self.read.begin, tuple(self.read.block))
         return {"known": self.known, "steps": self.steps, "read": read, "given": self.given}
 
@@ -88,7 +91,7 @@ class _Reading:
     place: _Place
     streams: Streams
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {"place": self.place.state_dict(), "streams": self.streams.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
@@ -131,7 +134,7 @@ class StreamTrainer:
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Any, Any], Tensor],
+        loss: Callable[..., Tensor],
         *,
         policy: Policy | str = "truncated(50)",
         optimizer: str = "adam",
@@ -140,7 +143,7 @@ class StreamTrainer:
         momentum: float = 0.0,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
-        initial_state: Any = None,
+        initial_state: Nest = None,
         batch_first: bool = False,
     ) -> None:
         self.module, self.loss, self.policy = module, loss, policy_of(policy)
@@ -163,7 +166,7 @@ class StreamTrainer:
         )
         self.initial_state, self.batch_first = detach(initial_state), batch_first
         self._place = _Place({0: self.initial_state})
-        self._next: dict[int, Any] = {}
+        self._next: dict[int, Nest] = {}
 
     @property
     def windows(self) -> int:
@@ -176,12 +179,12 @@ class StreamTrainer:
         return self._place.steps
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Nest:
         """Of each stream after the last window; a copy is not needed, it has no graph."""
         return self._place.known[self.steps]
 
     @state.setter
-    def state(self, state: Any) -> None:
+    def state(self, state: Nest) -> None:
         """Go on from another state, or with None from the initial one.
 
         What lies before it is forgotten, which a first window with k2 > k1 goes back less for. It
@@ -280,7 +283,7 @@ class StreamTrainer:
         count = block.starts.numel()
         return BatchLoss(loss, count, count)
 
-    def _run(self, module: nn.Module, begin: int, end: int, state: Any) -> tuple[Any, Any]:
+    def _run(self, module: nn.Module, begin: int, end: int, state: Nest) -> tuple[Nest, Nest]:
         """Some steps, cut where a document begins in any stream."""
         assert self._place.read is not None
         block = self._place.read.between(begin, end)
@@ -329,8 +332,11 @@ class StreamTrainer:
         self._fit.restore(FitState.load(path), _Reading(self._place, streams))
 
 
-def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:
-    return map_arrays(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
+def _narrow(time_dim: int, output: Nest, begin: int, end: int, first: int) -> Nest:
+    narrowed: Nest = map_arrays(
+        lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output
+    )
+    return narrowed
 
 
 def _check_loss(loss: object) -> None:
