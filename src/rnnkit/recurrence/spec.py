@@ -174,6 +174,14 @@ def register(spec: CellSpec) -> CellSpec:
 
     A model file that uses it loads where it is registered. Returns the spec.
     Raises OptionError if its name or mode is taken.
+
+    >>> def leaky_step(xp, products, state):
+    ...     (from_input, from_hidden), (h,) = products, state
+    ...     return (0.75 * h + 0.25 * xp.tanh(from_input + from_hidden),), ()
+    >>> spec = register(CellSpec("leaky", "LEAKY", "leaky integrator", leaky_step))
+    >>> cell_choices()
+    ('rnn', 'rnn-relu', 'gru', 'lstm', 'leaky', 'none')
+    >>> unregister(spec)
     """
     for taken in (spec.name in (*_BY_NAME, NO_CELL), spec.mode in _BY_MODE):
         if taken:
