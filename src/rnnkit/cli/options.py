@@ -7,12 +7,21 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli.parameters import cells_to_compare
-from rnnkit.recurrence import NO_CELL, cell_names, describe
+from rnnkit.recurrence import NO_CELL, by_name, cell_names, describe
 
 TRAINING = "Training"
 NETWORK = "Network"
 DATA = "Data"
+
+
+def cells_to_compare() -> list[str]:
+    """Those that `compare` takes unless it is told: all but variants of another, and none.
+
+    >>> cells_to_compare()
+    ['none', 'rnn', 'gru', 'lstm']
+    """
+    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
+
 
 DataFile = Annotated[Path, typer.Argument(metavar="DATA", help="File to learn from.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `train` saved.")]

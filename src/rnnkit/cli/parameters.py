@@ -9,18 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from rnnkit.errors import OptionError, check_option
-from rnnkit.recurrence import NO_CELL, by_name, cell_choices, cell_names
+from rnnkit.recurrence import cell_choices
 
-__all__ = ["cells_to_compare", "estimator_parameters"]
-
-
-def cells_to_compare() -> list[str]:
-    """Those that `compare` takes unless it is told: all but variants of another, and none.
-
-    >>> cells_to_compare()
-    ['none', 'rnn', 'gru', 'lstm']
-    """
-    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
+__all__ = ["estimator_parameters"]
 
 
 def estimator_parameters(

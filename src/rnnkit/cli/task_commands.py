@@ -74,7 +74,6 @@ def _add_compare(spec: Spec) -> None:
         **given: Any,
     ) -> None:
         from rnnkit.cli import comparing
-        from rnnkit.cli.parameters import cells_to_compare
 
         chosen = {**dict.fromkeys(ONE_CELL), **given}
         parameters = _parameters(spec, chosen, settings)
@@ -84,7 +83,7 @@ def _add_compare(spec: Spec) -> None:
             parameters,
             read(data),
             None if test is None else read(test),
-            cells=cells or cells_to_compare(),
+            cells=cells or opt.cells_to_compare(),
             quiet=quiet,
             as_json=as_json,
         )
