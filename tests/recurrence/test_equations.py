@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from rnnkit.recurrence import NUMPY, by_name
+from rnnkit.recurrence import by_name
+from rnnkit.recurrence.on_numpy import NUMPY
 
 THEIRS = {
     "rnn": lambda: nn.RNNCell(3, 4),

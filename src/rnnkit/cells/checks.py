@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from rnnkit.errors import OptionError, ShapeError
 
 __all__ = [
+    "Hidden",
     "Lengths",
     "check_input",
     "check_rate",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 Lengths = Sequence[int] | np.ndarray | Tensor
+
+Hidden = Tensor | tuple[Tensor | None, ...]
+"""A state as a caller has it: one tensor, or a tuple of several, None where one was left out."""
 
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -96,10 +100,13 @@ def named_states(names: tuple[str, ...]) -> str:
     return f"the {'pair' if len(names) == 2 else 'tuple'} ({', '.join(names)})"
 
 
-def states_of(cell: str, names: tuple[str, ...], hx: Any) -> tuple[Tensor, ...]:
-    """The caller's state as a tuple: one tensor as it is, several from their tuple."""
+def states_of(cell: str, names: tuple[str, ...], hx: object) -> tuple[Tensor, ...]:
+    """The caller's state as a tuple: one tensor as it is, several from their tuple.
+
+    What is in it is left to `check_state`.
+    """
     if len(names) == 1:
-        return (hx,)
+        return cast("tuple[Tensor, ...]", (hx,))
     if not isinstance(hx, tuple | list) or len(hx) != len(names):
         raise ShapeError(
             f"{cell}: hx is a {type(hx).__name__}, but {named_states(names)} was expected."
@@ -107,7 +114,7 @@ def states_of(cell: str, names: tuple[str, ...], hx: Any) -> tuple[Tensor, ...]:
     return tuple(hx)
 
 
-def given_state(names: tuple[str, ...], state: tuple[Any, ...]) -> Any:
+def given_state(names: tuple[str, ...], state: tuple[Tensor, ...]) -> Hidden:
     """A tuple as the caller's state; what was left out is None."""
     if len(names) == 1:
         return state[0]

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnkit import kernels, randomness
 from rnnkit.bptt import Full, Policy, policy_of
 from rnnkit.cells.checks import (
+    Hidden,
     Lengths,
     check_input,
     check_rate,
@@ -30,6 +31,8 @@ from rnnkit.packed import Layout, Packed
 from rnnkit.recurrence import CellSpec
 
 __all__ = ["Recurrent"]
+
+Output = Tensor | PackedSequence | Packed
 
 
 class Recurrent(nn.Module):
@@ -112,13 +115,13 @@ class Recurrent(nn.Module):
     def forward(
         self,
         input: Tensor | PackedSequence | Packed,  # noqa: A002 - torch's name
-        hx: Any = None,
+        hx: Hidden | None = None,
         *,
         lengths: Lengths | None = None,
         need_state: bool = True,
         need_output: bool = True,
         checkpoint: int | None = None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Output | None, Hidden]:
         """Run over a batch of sequences; see the class."""
         if checkpoint is not None:
             check_size(self._name, "checkpoint", checkpoint)
@@ -140,8 +143,8 @@ class Recurrent(nn.Module):
         return self._forward_packed(input, hx, options)
 
     def _forward_packed(
-        self, x: PackedSequence | Packed, hx: Any, options: dict[str, Any]
-    ) -> tuple[Any, Any]:
+        self, x: PackedSequence | Packed, hx: Hidden | None, options: dict[str, Any]
+    ) -> tuple[Output | None, Hidden]:
         if x.data.dim() != 2:
             raise ShapeError(
                 f"{self._name}: packed input has shape {tuple(x.data.shape)} but "
@@ -166,7 +169,7 @@ class Recurrent(nn.Module):
     def trace(
         self,
         input: Tensor,  # noqa: A002 - torch's name
-        hx: Any = None,
+        hx: Hidden | None = None,
         *,
         lengths: Lengths | None = None,
     ) -> list[Trace]:
@@ -194,7 +197,7 @@ class Recurrent(nn.Module):
     # -- a padded batch, in and out -------------------------------------------------------------
 
     def _padded(
-        self, x: Tensor, hx: Any, lengths: Lengths | None
+        self, x: Tensor, hx: Hidden | None, lengths: Lengths | None
     ) -> tuple[Tensor, Padded, State | None]:
         """(T, B, I), checked; where its sequences are; and the state (L*D, B, H) or None."""
         if x.dim() not in (2, 3):
@@ -267,7 +270,7 @@ class Recurrent(nn.Module):
         kept = randomness.dropout(weights.weight_hh, self.recurrent_dropout)
         return weights._replace(weight_hh=kept)
 
-    def _initial_state(self, hx: Any, batch: int, dtype: torch.dtype) -> State | None:
+    def _initial_state(self, hx: Hidden | None, batch: int, dtype: torch.dtype) -> State | None:
         """hx as a tuple, checked; None: zeros."""
         if hx is None:
             return None
@@ -278,7 +281,7 @@ class Recurrent(nn.Module):
             check_state(self._name, name, given, (rows, batch, size), dtype)
         return state
 
-    def _add_batch(self, hx: Any) -> Any:
+    def _add_batch(self, hx: Hidden | None) -> Hidden | None:
         """(L*D, H) -> (L*D, 1, H), for a sequence without a batch."""
         if hx is None:
             return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 import torch
 from torch import Tensor
 
 from rnnkit import kernels
-from rnnkit.cells.checks import check_input, check_size, check_state, named_states
+from rnnkit.cells.checks import Hidden, check_input, check_size, check_state, named_states
 from rnnkit.cells.recurrent import Recurrent
 from rnnkit.cells.single import Cell
 from rnnkit.errors import OptionError, ShapeError
@@ -96,7 +96,7 @@ class Stream:
     # -- state ----------------------------------------------------------------------------------
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Hidden:
         """A copy of the state, as the layer takes it: h (L, B, P), or the pair of h and c.
 
         Of a cell, (B, H) each.
@@ -104,12 +104,12 @@ class Stream:
         copies = [s.clone() if self._layered else s[0].clone() for s in self._state]
         return tuple(copies) if len(copies) > 1 else copies[0]
 
-    def load_state(self, state: Any) -> None:
+    def load_state(self, state: Hidden) -> None:
         """Go on from a state that `state` or a layer gave.
 
         Raises ShapeError if it does not fit.
         """
-        given = tuple(state) if len(self._names) > 1 else (state,)
+        given: tuple[object, ...] = tuple(state) if len(self._names) > 1 else (state,)
         if len(given) != len(self._names):
             raise ShapeError(f"{self._name}: {self._pair} was expected as state.")
         held = [s if self._layered else s[0] for s in self._state]
@@ -117,7 +117,7 @@ class Stream:
             check_state(self._name, name, value, tuple(place.shape), place.dtype)
         with torch.no_grad():
             for value, place in zip(given, held, strict=True):
-                place.copy_(value)
+                place.copy_(cast("Tensor", value))  # checked above
 
     def reset(self, index: int | Sequence[int] | Tensor | None = None) -> None:
         """Set the state to zeros: that of all sequences, or of those at `index`.

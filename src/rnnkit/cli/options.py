@@ -13,6 +13,7 @@ TRAINING = "Training"
 NETWORK = "Network"
 DATA = "Data"
 
+
 DataFile = Annotated[Path, typer.Argument(metavar="DATA", help="File to learn from.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `train` saved.")]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="File to save to.")]

@@ -1,6 +1,9 @@
-"""The cells: one module a cell, and what the rest of rnnkit has to know of each. Without torch."""
+"""The cells: one module a cell, and what the rest of rnnkit has to know of each.
 
-from rnnkit.recurrence.arrays import NUMPY, Array, Namespace
+Neither torch nor numpy is imported; `on_numpy` is for who runs an equation there.
+"""
+
+from rnnkit.recurrence.arrays import Array, Namespace
 from rnnkit.recurrence.gru import GRU
 from rnnkit.recurrence.lstm import LSTM
 from rnnkit.recurrence.rnn import NONLINEARITIES, RELU, TANH
@@ -27,7 +30,6 @@ __all__ = [
     "LSTM",
     "NONLINEARITIES",
     "NO_CELL",
-    "NUMPY",
     "RELU",
     "TANH",
     "Array",

@@ -1,6 +1,6 @@
 """The few functions of arrays that the cells' equations are written with.
 
-`torch` itself is such a namespace, and `NUMPY` is one of numpy arrays.
+`torch` itself is such a namespace, and `rnnkit.recurrence.on_numpy.NUMPY` is one of numpy arrays.
 """
 
 from __future__ import annotations
@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ["NUMPY", "A", "Array", "Namespace"]
+__all__ = ["A", "Array", "Namespace"]
 
 
 class Array(Protocol):
@@ -38,34 +35,3 @@ class Namespace(Protocol[A]):
     def relu(self, x: A, /) -> A: ...
     def exp(self, x: A, /) -> A: ...
     def chunk(self, x: A, count: int, axis: int, /) -> Sequence[A]: ...
-
-
-class _Numpy:
-    """`Namespace` of numpy arrays; float32 stays float32.
-
-    >>> NUMPY.sigmoid(np.float32([0.0, -1000.0])).tolist()
-    [0.5, 0.0]
-    """
-
-    def tanh(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        y: NDArray[np.floating] = np.tanh(x)
-        return y
-
-    def exp(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        y: NDArray[np.floating] = np.exp(x)
-        return y
-
-    def chunk(self, x: NDArray[np.floating], count: int, axis: int) -> list[NDArray[np.floating]]:
-        return np.split(x, count, axis)
-
-    def sigmoid(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        # 1 / (1 + exp(-x)), which overflows for a large -x.
-        y: NDArray[np.floating] = np.exp(-np.logaddexp(0, -x))
-        return y
-
-    def relu(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        y: NDArray[np.floating] = np.maximum(x, 0)
-        return y
-
-
-NUMPY: Namespace[NDArray[np.floating]] = _Numpy()

@@ -59,24 +59,28 @@ class Keras:
 class CellSpec:
     """All that the rest of rnnkit has to know of a cell.
 
-    name: what the estimators' `cell` calls it. mode: what the kernels call it; torch's name where
-    torch has the cell. description: for people, in tables.
-    step: the equation. states: what goes from step to step: h first, the output, then a memory, c.
-    blocks: what each block of H rows of the weights makes, in their order. A block that makes no
-    state makes a gate.
-    recurrent_product: whether h meets a matrix, W_hh. projection: whether h may be projected to
-    fewer features, P.
+    name: the value of an estimator's `cell`.
+    mode: the name in the kernels; torch's own where torch has the cell.
+    description: for tables that people read.
 
-    For initial values and diagnosis: remembers: the gate that multiplies the state before; writes:
-    the gate that multiplies what is new, where that is not 1 - `remembers`; forget_bias: whether
-    `remembers` begins with a bias of its own (`initialize_`); signed: gates in (-1, 1), not (0, 1).
-    keras: how Keras keeps its weights, None where Keras has no such cell.
+    step: the equation.
+    states: what goes from step to step: h first, which is the output; then, if any, a memory c.
+    blocks: what each block of H rows of a weight computes, in order: a state's name, or a gate's.
+    recurrent_product: whether h is multiplied by a matrix, W_hh.
+    projection: whether h may be projected to P < H features.
 
-    Kernels: every cell has the reference, which runs `step`. native: its number in csrc/rnnkit.h.
+    remembers: the gate that multiplies the state before.
+    writes: the gate that multiplies what is new, where that is not 1 - `remembers`.
+    forget_bias: whether the bias of `remembers` begins at `forget_bias`; see `initialize_`.
+    signed: the gates with values in (-1, 1); the others are in (0, 1).
+    keras: how Keras keeps the weights; None where Keras has no such cell.
+
+    native: the number in csrc/rnnkit.h; None without a native kernel.
     kept: what the native kernel keeps for backward, in columns of H: gates and states by their
-    names, others under names of their own. torch_kernel: the function of `rnnkit.kernels` that runs
-    it by other operators of torch.
-    variant: a lesser form of another cell, which `rnnkit compare` leaves out unless asked.
+        names, anything else by a name of its own.
+    torch_kernel: the function of `rnnkit.kernels` that runs the cell by fused or fewer operators of
+        torch. Every cell has the reference kernel besides, which runs `step`.
+    variant: whether it is a form of another cell, which `rnnkit compare` leaves out unless asked.
 
     A spec is copied and pickled as its mode, so that there is one of each.
     Raises OptionError if h does not come first, or what should name a gate names none.
@@ -174,6 +178,14 @@ def register(spec: CellSpec) -> CellSpec:
 
     A model file that uses it loads where it is registered. Returns the spec.
     Raises OptionError if its name or mode is taken.
+
+    >>> def leaky_step(xp, products, state):
+    ...     (from_input, from_hidden), (h,) = products, state
+    ...     return (0.75 * h + 0.25 * xp.tanh(from_input + from_hidden),), ()
+    >>> spec = register(CellSpec("leaky", "LEAKY", "leaky integrator", leaky_step))
+    >>> cell_choices()
+    ('rnn', 'rnn-relu', 'gru', 'lstm', 'leaky', 'none')
+    >>> unregister(spec)
     """
     for taken in (spec.name in (*_BY_NAME, NO_CELL), spec.mode in _BY_MODE):
         if taken:
