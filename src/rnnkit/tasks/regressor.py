@@ -53,7 +53,7 @@ class SequenceRegressor(
     True
     """
 
-    _running: ClassVar[tuple[str, ...]] = ("_trainer", "_stream", "_continuation")
+    _running: ClassVar[tuple[str, ...]] = ("_trainer", "_calls", "_stream", "_continuation")
 
     _stream: StepStream
     _continuation: Continuation

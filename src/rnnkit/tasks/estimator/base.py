@@ -81,8 +81,8 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
     # Sequences that are read together without training, where a batch of training has fewer.
     _predict_batch: ClassVar[int] = PREDICT_BATCH
 
-    # What belongs to the running process besides what was learnt, and ends with another fit.
-    _running: ClassVar[tuple[str, ...]] = ("_trainer",)
+    # Where learning from more data stands, besides what was learnt; another fit forgets it.
+    _running: ClassVar[tuple[str, ...]] = ("_trainer", "_calls")
 
     update_every: int | None = None
 
@@ -253,7 +253,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
             codec, examples = self._codec_type().begin(self, X, self._check_targets(y), **named)
         self._check_columns(codec, X, reset=not begun)
         running: Trainer | None = getattr(self, "_trainer", None)
-        call = 1 if running is None else running.running.calls + 1
+        self._calls = call = getattr(self, "_calls", 0) + 1
         seed = _seed(self.random_state)
         # Each call has its own order and dropout, or the same units would be dropped every time.
         with randomness.using(torch.Generator().manual_seed(seed + call)):
@@ -452,7 +452,7 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
     def __getstate__(self) -> dict[str, Any]:
         # The optimizer's state belongs to the running process, not to a copy.
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in self._running}
+        return {name: value for name, value in state.items() if name != "_trainer"}
 
 
 AnyEstimator: TypeAlias = SequenceEstimator[Any, Any]
