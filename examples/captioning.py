@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         print(f"{language}: {100 * right:.0f} % of new pictures named exactly, such as")
         print(f"  {guesses[0]!r} for {test[number][0]!r}; where it looked:")
         (look,) = model.attention_of(test[0][:1])
-        for token, weights in zip(look.tokens, look.weights, strict=True):
+        for token, weights in zip(look.target, look.weights, strict=True):
             row, column = np.unravel_index(weights.argmax(), look.grid)
             print(f"  {token or '(end)':<10} row {row + 1}, column {column + 1} of {look.grid}")
     return scores
