@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "rnnkit"
 # From the bottom up. The ground floor, without torch:
 GROUND = {
     "errors": set(),
+    "reserved": set(),
     "extras": {"errors"},
     "nest": {"errors"},
     "layout": {"errors"},
@@ -22,14 +23,14 @@ GROUND = {
     "native": {"errors"},
     "recurrence": {"errors"},
     "plans": {"errors"},
-    "vectorize": {"errors", "extras"},
+    "vectorize": {"errors", "extras", "reserved"},
     "data": {"errors", "extras"},
     "options": {"errors", "recurrence", "vectorize"},
-    "codecs": {"errors", "data", "vectorize", "options"},
+    "codecs": {"errors", "reserved", "data", "vectorize", "options"},
     "decode": {"errors", "nest"},
 }
 # What all that is made of torch stands on.
-FOUNDATION = {"errors", "extras", "nest", "layout", "archive", "recurrence"}
+FOUNDATION = {"errors", "reserved", "extras", "nest", "layout", "archive", "recurrence"}
 FOUNDATION |= {"needs_torch", "needs_train", "packed", "tensors", "randomness", "torch_private"}
 ALLOWED = {
     **GROUND,

@@ -12,9 +12,9 @@ from rnnkit.codecs.reading import Text, read_texts
 from rnnkit.options import LanguageModelOptions
 from rnnkit.vectorize import DocumentVectorizer
 
-__all__ = ["EOS", "UNKNOWN", "LanguageCodec", "shifted"]
+__all__ = ["EOS", "LanguageCodec", "shifted"]
 
-EOS, UNKNOWN = DocumentVectorizer.EOS, DocumentVectorizer.UNKNOWN
+EOS = DocumentVectorizer.EOS
 
 
 class LanguageCodec(Codec[Text, None]):

@@ -11,11 +11,11 @@ import numpy as np
 from rnnkit.codecs.reading import Text
 from rnnkit.options import TranslatorOptions
 from rnnkit.options.estimators import SUBWORD
+from rnnkit.reserved import RESERVED
 from rnnkit.vectorize import SubwordVectorizer, TextVectorizer, WordVectorizer, normalize_text
 
 __all__ = [
     "BOUNDARY",
-    "UNKNOWN",
     "SourceVectorizer",
     "TargetVectorizer",
     "load_source",
@@ -27,9 +27,8 @@ __all__ = [
     "target_vectorizer",
 ]
 
-# The reserved index of the target's vocabulary both begins and ends a sentence; index 1 (unknown)
-# is never produced.
-BOUNDARY, UNKNOWN = 0, 1
+# The reserved index of the target's vocabulary both begins and ends a sentence.
+BOUNDARY = RESERVED
 
 SourceVectorizer = WordVectorizer | TextVectorizer | SubwordVectorizer
 TargetVectorizer = TextVectorizer | SubwordVectorizer

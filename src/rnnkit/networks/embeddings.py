@@ -14,14 +14,13 @@ from rnnkit.networks.dropout import check_probability
 from rnnkit.networks.encoders import build_encoder
 from rnnkit.networks.pooling import Pooled
 from rnnkit.packed import Packed
+from rnnkit.reserved import UNKNOWN
 
 __all__ = ["CharacterEmbedding", "TokenEmbedding", "WordEmbedding"]
 
 # From this many rows on an embedding's gradient is sparse, so that a step touches only the rows
 # of its own tokens. Below it one dense update is cheaper than the bookkeeping.
 SPARSE_FROM = 4096
-
-UNKNOWN = 1
 
 
 class TokenEmbedding(nn.Module):

@@ -16,10 +16,10 @@ from rnnkit.packed import Packed
 from rnnkit.tasks.batches import Carry, StepBatch
 from rnnkit.tasks.estimator import Encoded
 
-__all__ = ["Continuation", "StepStream"]
+__all__ = ["Continuation", "StepByStep"]
 
 
-class StepStream:
+class StepByStep:
     """A fitted network that answers step by step, its state carried along."""
 
     def __init__(self, network: nn.Module, codec: ForecasterCodec) -> None:

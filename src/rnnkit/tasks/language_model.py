@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rnnkit.batch import Batches, pack, pack_like
 from rnnkit.codecs import Examples, LanguageCodec
-from rnnkit.codecs.language import EOS, UNKNOWN, shifted
+from rnnkit.codecs.language import EOS, shifted
 from rnnkit.codecs.reading import Text, read_texts
 from rnnkit.decode import Sampler, follow
 from rnnkit.errors import InputError, OptionError
@@ -25,6 +25,7 @@ from rnnkit.networks.language import rows_first
 from rnnkit.options import LanguageModelOptions
 from rnnkit.packed import Packed
 from rnnkit.plans import LanguagePlan, Plan
+from rnnkit.reserved import UNKNOWN
 from rnnkit.tasks import planning
 from rnnkit.tasks.batches import Carry, Source, StepBatch, TextWindows
 from rnnkit.tasks.estimator import CrossEntropy, Encoded, Output, SequenceEstimator

@@ -23,6 +23,12 @@ __all__ = [
     "token_vectors",
 ]
 
+# What the feed-forward contrast of cell="none" sees, in steps.
+BEFORE_EACH_STEP = 4  # of a series with an answer at each step
+AROUND_A_WORD = 2  # to either side of what is tagged
+AROUND_A_SOURCE = 3  # to either side of a source's step
+LAST_TOKENS = 3  # of a sentence that is said
+
 # Of an image's side: how far "shift" goes.
 SHIFT = 1 / 8
 

@@ -17,6 +17,7 @@ from rnnkit.codecs import Examples, SequenceCodec
 from rnnkit.codecs.sequences import SequenceOptions
 from rnnkit.errors import OptionError
 from rnnkit.networks import RecurrentEncoder
+from rnnkit.reserved import FIRST, UNKNOWN
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tensors import from_arrays
 from rnnkit.vectorize import TextVectorizer
@@ -90,8 +91,8 @@ class Pretraining:
         """
         their_words, vectorizer = self.model.vectorizer_, _words_of(codec)
         theirs = {token: index for index, token in enumerate(their_words.tokens)}
-        known = range(vectorizer.UNKNOWN + 1, vectorizer.sizes[0])
-        ours = {vectorizer.UNKNOWN: their_words.UNKNOWN}
+        known = range(FIRST, vectorizer.sizes[0])
+        ours = {UNKNOWN: UNKNOWN}
         ours |= {i: theirs[token] for i, token in zip(known, vectorizer.tokens(known), strict=True)}
         table, *hashed = _parts(nn.Embedding, network)
         source, *_ = _parts(nn.Embedding, self.model.module_)

@@ -22,9 +22,6 @@ from rnnkit.vectorize import SeriesVectorizer
 
 __all__ = ["SequenceReader", "step_plan", "whole_plan"]
 
-# The feed-forward contrast sees so many steps before each one, where each has an output.
-WINDOW = 4
-
 S = TypeVar("S", bound=SequenceCodec[Any])
 
 
@@ -93,7 +90,9 @@ def step_plan(
 ) -> TaggerPlan:
     """A network with so many outputs for each step."""
     embedding, width = _inputs(options, codec)
-    layers = planning.encoder(options, width, bidirectional=bidirectional, window=WINDOW)
+    layers = planning.encoder(
+        options, width, bidirectional=bidirectional, window=planning.BEFORE_EACH_STEP
+    )
     return TaggerPlan(embedding, layers, outputs)
 
 

@@ -21,7 +21,7 @@ from rnnkit.options import RegressorOptions
 from rnnkit.plans import ClassifierPlan, TaggerPlan
 from rnnkit.tasks.batches import StepBatch, WindowedBatches
 from rnnkit.tasks.estimator import Encoded, SquaredError
-from rnnkit.tasks.forecasting import Continuation, StepStream
+from rnnkit.tasks.forecasting import Continuation, StepByStep
 from rnnkit.tasks.reader import SequenceReader, step_plan, whole_plan
 
 __all__ = ["SequenceRegressor"]
@@ -55,7 +55,7 @@ class SequenceRegressor(
 
     _running: ClassVar[tuple[str, ...]] = ("_trainer", "_calls", "_stream", "_continuation")
 
-    _stream: StepStream
+    _stream: StepByStep
     _continuation: Continuation
 
     # -- answers --------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class SequenceRegressor(
         self._check_goes_on("predict_step")
         if not hasattr(self, "_stream"):
             assert isinstance(self.codec_, ForecasterCodec)
-            self._stream = StepStream(self.module_, self.codec_)
+            self._stream = StepByStep(self.module_, self.codec_)
         return self._stream.step(x)
 
     def reset_state(self) -> Self:

@@ -13,9 +13,6 @@ from rnnkit.vectorize import SeriesVectorizer, WordVectorizer
 
 __all__ = ["SequenceTagger"]
 
-# The feed-forward contrast sees this many neighbors to either side.
-WINDOW = 2
-
 
 class SequenceTagger(StepTagger[TaggerCodec], TaggerOptions):
     """Give every step a label: the part of speech of each word, the state at each moment.
@@ -53,7 +50,9 @@ class SequenceTagger(StepTagger[TaggerCodec], TaggerOptions):
 
     def _plan(self, codec: TaggerCodec) -> TaggerPlan:
         embedding, width = self._vectors(codec)
-        layers = planning.encoder(self, width, bidirectional=self.bidirectional, window=WINDOW)
+        layers = planning.encoder(
+            self, width, bidirectional=self.bidirectional, window=planning.AROUND_A_WORD
+        )
         return TaggerPlan(embedding, layers, len(codec.labels), self.crf)
 
     def _vectors(self, codec: TaggerCodec) -> tuple[Words | Tokens | None, int]:

@@ -31,9 +31,6 @@ from rnnkit.vectorize import WordVectorizer
 
 __all__ = ["Translation", "Translator"]
 
-# The feed-forward contrast sees this many steps to either side of the source.
-WINDOW = 3
-
 Translation = Sentence
 """One translation."""
 
@@ -147,7 +144,9 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
 
     def _plan(self, codec: TranslatorCodec) -> TranslatorPlan:
         embedding = self._vectors(codec.source)
-        layers = planning.encoder(self, embedding.output_size, bidirectional=True, window=WINDOW)
+        layers = planning.encoder(
+            self, embedding.output_size, bidirectional=True, window=planning.AROUND_A_SOURCE
+        )
         decoder = self._decoder_plan(
             codec,
             layers.output_size,

@@ -8,9 +8,9 @@ from typing import TypedDict
 
 import numpy as np
 
-__all__ = ["AffixVectorizer"]
+from rnnkit.reserved import FIRST, RESERVED, UNKNOWN
 
-SHORT, UNKNOWN, FIRST = 0, 1, 2
+__all__ = ["AffixVectorizer"]
 
 
 class Config(TypedDict):
@@ -65,7 +65,7 @@ class AffixVectorizer:
     def _row(self, word: str) -> list[int]:
         affixes = (self._affix(word, column) for column in range(2 * self.longest))
         return [
-            SHORT if affix is None else index.get(affix, UNKNOWN)
+            RESERVED if affix is None else index.get(affix, UNKNOWN)
             for affix, index in zip(affixes, self._index, strict=True)
         ]
 

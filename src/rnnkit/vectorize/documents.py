@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from rnnkit.errors import OptionError, check_option
+from rnnkit.reserved import RESERVED, UNKNOWN
 from rnnkit.vectorize.features import LEVELS
 from rnnkit.vectorize.text import from_jamo, prepare
 
@@ -56,7 +57,7 @@ class DocumentVectorizer:
     'a dog\\na'
     """
 
-    EOS, UNKNOWN = 0, 1
+    EOS = RESERVED
     MARKS = ("<eos>", "<unk>")
 
     def __init__(
@@ -161,7 +162,7 @@ class DocumentVectorizer:
     def _ids(self, text: str | Sequence[str]) -> np.ndarray:
         ids: list[int] = []
         for line in self._lines(text):
-            ids += map(self._index.get, line, repeat(self.UNKNOWN))
+            ids += map(self._index.get, line, repeat(UNKNOWN))
             if self.end_mark != "none":
                 ids.append(self.EOS)
         return np.asarray(ids, dtype=np.int64)

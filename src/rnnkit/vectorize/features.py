@@ -68,8 +68,6 @@ class TextVectorizer:
     ([2, 2], [4, 101])
     """
 
-    UNKNOWN = 1
-
     def __init__(
         self,
         *,

@@ -18,6 +18,7 @@ from rnnkit.networks import AttentionDecoder, DecoderState, Memory
 from rnnkit.options.networks import Decoder, Network
 from rnnkit.options.training import LabelSmoothing
 from rnnkit.plans import Decoder as DecoderPlan
+from rnnkit.tasks import planning
 from rnnkit.tasks.batches import CaptionBatch, Forced, TranslatorBatch
 from rnnkit.tasks.estimator import CrossEntropy, SequenceEstimator
 from rnnkit.tasks.sentences.search import Draw, Search, Sentence, check_n_best
@@ -26,9 +27,6 @@ __all__ = ["SentenceEstimator"]
 
 S = TypeVar("S", TranslatorCodec, CaptionerCodec)
 P = TypeVar("P", TranslatorBatch, CaptionBatch)
-
-# The feed-forward contrast sees this many tokens back.
-WINDOW = 3
 
 
 class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P], Generic[S, P]):
@@ -130,7 +128,7 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
             input_feeding=self.input_feeding,
             tied=self.tied,
             dropout=self.dropout,
-            window=WINDOW,
+            window=planning.LAST_TOKENS,
             scheduled_sampling=scheduled_sampling,
         )
 

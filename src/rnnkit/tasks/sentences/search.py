@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnkit.codecs.sentences import BOUNDARY, UNKNOWN, TargetVectorizer
+from rnnkit.codecs.sentences import BOUNDARY, TargetVectorizer
 from rnnkit.decode import Hypothesis, beam, greedy, reorder, sample
 from rnnkit.errors import OptionError
 from rnnkit.networks import AttentionDecoder, DecoderState, DecoderStep, Memory
+from rnnkit.reserved import UNKNOWN
 
 __all__ = ["Draw", "Search", "Sentence", "check_n_best"]
 
