@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         (look,) = model.attention_of(test[0][:1])
         for token, weights in zip(look.target, look.weights, strict=True):
             row, column = np.unravel_index(weights.argmax(), look.grid)
-            print(f"  {token or '(end)':<10} row {row + 1}, column {column + 1} of {look.grid}")
+            print(f"  {token:<10} row {row + 1}, column {column + 1} of {look.grid}")
     return scores
 
 

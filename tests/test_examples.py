@@ -202,7 +202,8 @@ def test_shapes_that_are_drawn_are_named_in_two_languages(capsys):
     assert set(module.main(["--quick"])) == {"English", "Korean"}
     shown = capsys.readouterr().out
     assert "where it looked" in shown
-    assert "(end)" in shown
+    assert "where it looked" in shown
+    assert ", column " in shown
 
 
 # -- frames -------------------------------------------------------------------------------------

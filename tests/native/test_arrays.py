@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from rnnkit import native
+from rnnkit import native, recurrence
 from tests.kernels.cases import needs_native
 
 T, B, H = 4, 3, 5
@@ -27,7 +27,7 @@ def call(x: np.ndarray, weight_ih: np.ndarray, weight_hh: np.ndarray) -> np.ndar
     """`rnnkit_forward` of the padded input; h_n is not asked for apart."""
     y = np.empty((*x.shape[:2], len(weight_hh)), x.dtype)
     h_n = np.empty((1, *y.shape[1:]), x.dtype)
-    layer = (native.MODES["RNN_RELU"], native.DTYPES[x.dtype], x.shape[2], len(weight_hh), 0)
+    layer = (recurrence.RELU.native, native.DTYPES[x.dtype], x.shape[2], len(weight_hh), 0)
     weights = (native.address(weight_ih), native.address(weight_hh), 0, 0, 0)
     numbers = (x.shape[0], x.shape[1], 0, 1, 0)
     given = (*layer, *weights, *numbers, 0, 0, *native.rows(x), 0, 0)
@@ -64,7 +64,7 @@ def test_what_is_absent_is_null() -> None:
 
 ALONE = """
 import sys
-from rnnkit import native
+from rnnkit import native, recurrence
 assert native.peak_flops("float32", 2, 0.01) > 0
 print("torch" in sys.modules)
 import torch

@@ -121,7 +121,7 @@ def test_images_of_one_group_are_moved_alike():
 
 def frames(encoder=None, **options):
     encoder = ConvEncoder(1, 16, 8) if encoder is None else encoder
-    return FrameEmbedding(encoder, 12, scale=lambda x: x.float() / 255, **options)
+    return FrameEmbedding(encoder, 12, **options)
 
 
 def videos(*lengths):

@@ -85,7 +85,8 @@ def test_a_large_table_gets_a_gradient_of_the_rows_it_used_and_no_others():
 
 
 def test_rare_tokens_are_read_as_unknown_in_training_only():
-    embedding = TokenEmbedding([4], 2, rare=[3], rare_dropout=0.5)
+    embedding = TokenEmbedding([4], 2, rare_dropout=0.5)
+    embedding.set_rare([3])
     ids = torch.tensor([[3], [2]] * 200)
     unknown, rare = embedding.tables[0].weight[1], embedding.tables[0].weight[3]
     out = embedding.train()(ids)[::2]

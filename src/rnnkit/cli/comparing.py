@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import rnnkit.needs_train  # noqa: F401 - said before a file is read
 from rnnkit.cli.output import print_json, print_line, print_table, say
 from rnnkit.cli.parameters import check_named
 from rnnkit.cli.tasks import AnyDataset, AnyTask

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.cli.parameters import cells_to_compare
+from rnnkit.recurrence import NO_CELL, by_name, cell_names
+
+
+def cells_to_compare() -> list[str]:
+    """Those that `compare` takes unless it is told: all but variants of another, and none.
+
+    >>> cells_to_compare()
+    ['none', 'rnn', 'gru', 'lstm']
+    """
+    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
+
 
 TRAINING = "Training"
 NETWORK = "Network"

@@ -16,9 +16,8 @@ import typer
 from rnnkit.cli.tasks import AnyTask, Value
 from rnnkit.errors import OptionError, check_option
 from rnnkit.options import ESTIMATORS, Choice, Option, PathName, Share, Whole, options_of, parse
-from rnnkit.recurrence import NO_CELL, by_name, cell_names
 
-__all__ = ["cells_to_compare", "check_named", "defaults", "estimator_parameters", "named_options"]
+__all__ = ["check_named", "defaults", "estimator_parameters", "named_options"]
 
 # What every task offers by name; all other options of an estimator are given by --set.
 COMMON = (
@@ -29,15 +28,6 @@ ALIASES = {"layers": ("num_layers",), "epochs": ("max_epochs",), "seed": ("rando
 
 # A command that is run twice gives the same twice, where an estimator draws anew.
 SEED = Option("random_state", 0, "seed of all that is random", Whole(0), True, "Training")
-
-
-def cells_to_compare() -> list[str]:
-    """Those that `compare` takes unless it is told: all but variants of another, and none.
-
-    >>> cells_to_compare()
-    ['none', 'rnn', 'gru', 'lstm']
-    """
-    return [NO_CELL, *(name for name in cell_names() if not by_name(name).variant)]
 
 
 def named_options(task: AnyTask) -> dict[str, object]:

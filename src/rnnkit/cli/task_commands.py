@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from rnnkit.cli import options as opt
-from rnnkit.cli.parameters import cells_to_compare, defaults, estimator_parameters, named_options
+from rnnkit.cli.parameters import defaults, estimator_parameters, named_options
 from rnnkit.cli.signature import with_options
 from rnnkit.cli.tasks import TASKS, AnyDataset, AnyTask, Value, columns_of
 
@@ -69,7 +69,7 @@ def _add_compare(task: AnyTask) -> None:
             parameters,
             _read(task, data, given),
             None if test is None else _read(task, test, given),
-            cells=cells or cells_to_compare(),
+            cells=cells or opt.cells_to_compare(),
             quiet=quiet,
             as_json=as_json,
         )

@@ -37,7 +37,7 @@ def parameters(cls: type) -> str:
     lower : default False
     """
     lines = ["Parameters", "----------"]
-    for one in options_of(cls).values():
+    for one in _grouped(cls):
         lines.append(f"{one.name} : default {one.default!r}")
         lines += textwrap.wrap(
             f"{one.meaning}: {one.allowed}", 96, initial_indent="    ", subsequent_indent="    "
@@ -45,11 +45,15 @@ def parameters(cls: type) -> str:
     return "\n".join(lines)
 
 
+def _grouped(cls: type) -> list[Option]:
+    """Data first, then the network, training, and answers."""
+    return sorted(options_of(cls).values(), key=lambda one: GROUPS.index(one.group))
+
+
 def _sections() -> Iterator[str]:
     for name, cls in ESTIMATORS.items():
         yield f"## {name}\n"
-        found = sorted(options_of(cls).values(), key=lambda one: GROUPS.index(one.group))
-        for group, several in groupby(found, key=lambda one: one.group):
+        for group, several in groupby(_grouped(cls), key=lambda one: one.group):
             yield f"### {group}\n\n| option | default | meaning | may be |\n|---|---|---|---|"
             yield from map(_row, several)
             yield ""

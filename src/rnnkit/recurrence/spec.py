@@ -105,6 +105,8 @@ class CellSpec:
     variant: bool = False
 
     def __post_init__(self) -> None:
+        # Now, as torch's compiler cannot trace the lock with which a property is computed once.
+        _ = self.num_blocks, self.gates, self.has_memory, self.kernels
         unknown = {self.remembers, self.writes, *self.signed} - {None, *self.gates}
         if unknown or self.states[0] != "h":
             raise OptionError(

@@ -120,7 +120,8 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
         """Log-probability (nats) of each text by itself, (n,): the sum over its tokens, its end
         marks included.
         """
-        found = self._log_probs(self.module_, self._ids(X))
+        ids = self._ids(X)
+        found = self._log_probs(self.module_, ids)
         return np.array([log_probs.sum() for log_probs in found])
 
     def _ids(self, X: Any) -> Sequence[np.ndarray]:
