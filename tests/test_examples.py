@@ -202,7 +202,6 @@ def test_shapes_that_are_drawn_are_named_in_two_languages(capsys):
     assert set(module.main(["--quick"])) == {"English", "Korean"}
     shown = capsys.readouterr().out
     assert "where it looked" in shown
-    assert "where it looked" in shown
     assert ", column " in shown
 
 

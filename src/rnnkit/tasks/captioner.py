@@ -24,7 +24,6 @@ from rnnkit.tasks.batches import CaptionBatch, images_of, teacher_forced
 from rnnkit.tasks.estimator import Encoded, Output
 from rnnkit.tasks.sentences import (
     Alignment,
-    Draw,
     Sentence,
     SentenceEstimator,
     alignment_of,
@@ -78,41 +77,6 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
         beam_size: None takes the estimator's; 1 is greedy.
         """
         return self._found(self._inputs(X), n_best, beam_size)
-
-    def sample(
-        self,
-        X: Any,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        random_state: int | None = None,
-    ) -> list[Caption]:
-        """A random caption of each image, drawn token by token from the softmax.
-
-        random_state: a seed; None draws others each time.
-        """
-        drawn = self._drawn(X, Draw(temperature, top_k, top_p), random_state)
-        return [one for (one,) in drawn]
-
-    def consensus(
-        self,
-        X: Any,
-        *,
-        draws: int = 32,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        random_state: int | None = 0,
-    ) -> list[Caption]:
-        """Of so many random captions of each image, the one that is most like the others.
-
-        The caption of least expected loss (minimum Bayes risk), where that of `predict` is about
-        the most probable one; better by chrF where many are possible. See
-        `rnnkit.metrics.most_agreed`.
-        random_state: a seed; None draws others each time.
-        """
-        return self._agreed(X, Draw(temperature, top_k, top_p), random_state, draws)
 
     def attention_of(self, X: Any) -> list[Alignment]:
         """Where the decoder looks in each image at each token of the predicted caption."""

@@ -20,7 +20,7 @@ from rnnkit.networks import TaggerNetwork
 from rnnkit.options.networks import Bidirectional, Path
 from rnnkit.options.training import ClassWeights, LabelSmoothing, Windows
 from rnnkit.packed import Packed
-from rnnkit.tasks.batches import StepBatch, WindowedBatches, outputs_of, source_of
+from rnnkit.tasks.batches import StepBatch, in_windows, outputs_of, source_of
 from rnnkit.tasks.estimator import CrossEntropy, Encoded, Output, SequenceEstimator
 
 __all__ = ["StepTagger"]
@@ -174,10 +174,7 @@ class StepTagger(
         return Encoded(numbers.lengths, collate)
 
     def _batches(self, data: Encoded[StepBatch], seed: int, epoch: int) -> SizedBatches:
-        batches = self._shuffled(data, seed, epoch)
-        if self.update_every is None:
-            return batches
-        return WindowedBatches(batches, data.lengths, self.update_every)
+        return in_windows(self._shuffled(data, seed, epoch), data.lengths, self.update_every)
 
     def _forward(self, network: nn.Module, batch: StepBatch) -> Output:
         logits = self._after_labels(network, outputs_of(network, batch), batch)

@@ -19,7 +19,7 @@ from rnnkit.errors import OptionError
 from rnnkit.learn import Callback, SizedBatches
 from rnnkit.options import RegressorOptions
 from rnnkit.plans import ClassifierPlan, TaggerPlan
-from rnnkit.tasks.batches import StepBatch, WindowedBatches
+from rnnkit.tasks.batches import StepBatch, in_windows
 from rnnkit.tasks.estimator import Encoded, SquaredError
 from rnnkit.tasks.forecasting import Continuation, StepByStep
 from rnnkit.tasks.reader import SequenceReader, step_plan, whole_plan
@@ -225,10 +225,7 @@ class SequenceRegressor(
         return make(self, codec, len(codec.scale.mean), bidirectional=self._two_ways)
 
     def _batches(self, data: Encoded[StepBatch], seed: int, epoch: int) -> SizedBatches:
-        batches = self._shuffled(data, seed, epoch)
-        if self.update_every is None:
-            return batches
-        return WindowedBatches(batches, data.lengths, self.update_every)
+        return in_windows(self._shuffled(data, seed, epoch), data.lengths, self.update_every)
 
     def _objective(self, codec: RegressorCodec) -> SquaredError:  # noqa: ARG002
         return SquaredError()

@@ -20,7 +20,6 @@ from rnnkit.tasks.batches import TranslatorBatch, source_of, teacher_forced
 from rnnkit.tasks.estimator import Encoded, Output
 from rnnkit.tasks.sentences import (
     Alignment,
-    Draw,
     OwnTokens,
     Sentence,
     SentenceEstimator,
@@ -66,41 +65,6 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
         beam_size: None takes the estimator's; 1 is greedy.
         """
         return self._found(self._inputs(X), n_best, beam_size)
-
-    def sample(
-        self,
-        X: Any,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        random_state: int | None = None,
-    ) -> list[Translation]:
-        """A random translation of each text, drawn token by token from the softmax.
-
-        random_state: a seed; None draws others each time.
-        """
-        drawn = self._drawn(X, Draw(temperature, top_k, top_p), random_state)
-        return [one for (one,) in drawn]
-
-    def consensus(
-        self,
-        X: Any,
-        *,
-        draws: int = 32,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        random_state: int | None = 0,
-    ) -> list[Translation]:
-        """Of so many random translations of each text, the one that is most like the others.
-
-        The translation of least expected loss (minimum Bayes risk); that of `predict` is about
-        the most probable one; better by chrF where many are possible. See
-        `rnnkit.metrics.most_agreed`.
-        random_state: a seed; None draws others each time.
-        """
-        return self._agreed(X, Draw(temperature, top_k, top_p), random_state, draws)
 
     def align(self, X: Any, y: Any = None) -> list[Alignment]:
         """Where the decoder looks in each text while it says its translation, or y where given.

@@ -2,7 +2,7 @@
 
 from rnnkit.tasks.batches.sentences import CaptionBatch, Forced, TranslatorBatch, teacher_forced
 from rnnkit.tasks.batches.source import Source, images_of, source_of
-from rnnkit.tasks.batches.steps import Carry, StepBatch, WindowedBatches, outputs_of
+from rnnkit.tasks.batches.steps import Carry, StepBatch, WindowedBatches, in_windows, outputs_of
 from rnnkit.tasks.batches.texts import TextWindows
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "TranslatorBatch",
     "WindowedBatches",
     "images_of",
+    "in_windows",
     "outputs_of",
     "source_of",
     "teacher_forced",

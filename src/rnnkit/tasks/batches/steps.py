@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from rnnkit.batch import Batches
 from rnnkit.bptt import detach
-from rnnkit.learn import State
+from rnnkit.learn import SizedBatches, State
 from rnnkit.nest import arrays_of, map_arrays
 from rnnkit.packed import Packed
 from rnnkit.tasks.batches.source import Source
 
-__all__ = ["Carry", "StepBatch", "WindowedBatches", "outputs_of"]
+__all__ = ["Carry", "StepBatch", "WindowedBatches", "in_windows", "outputs_of"]
 
 
 @dataclass
@@ -92,6 +92,13 @@ def outputs_of(module: nn.Module, batch: StepBatch) -> Tensor:
     said, after = module.run(*batch.source, state=before)  # type: ignore[operator]
     batch.carry.keep(batch.begin, batch.end, after)
     return said
+
+
+def in_windows(
+    batches: Batches[StepBatch], lengths: Sequence[int] | np.ndarray, steps: int | None
+) -> SizedBatches:
+    """Batches of whole sequences as windows of so many steps; None leaves them whole."""
+    return batches if steps is None else WindowedBatches(batches, lengths, steps)
 
 
 class WindowedBatches:

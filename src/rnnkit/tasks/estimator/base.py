@@ -84,8 +84,6 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
     # Where learning from more data stands, besides what was learnt; another fit forgets it.
     _running: ClassVar[tuple[str, ...]] = ("_trainer", "_calls")
 
-    update_every: int | None = None
-
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
         if is_dataclass(cls) and "__doc__" in vars(cls) and cls.__doc__ is not None:

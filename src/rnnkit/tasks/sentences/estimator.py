@@ -63,6 +63,45 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
         answered = self._with_texts(inputs, self._texts(inputs))
         return [rows.numpy() for rows in self._answers(answered, answer)]
 
+    def sample(
+        self,
+        X: Any,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: int | None = None,
+    ) -> list[Sentence]:
+        """A random sentence for each input, drawn token by token from the softmax.
+
+        temperature, top_k, top_p: see `rnnkit.decode.sample`.
+        random_state: a seed; None draws others each time.
+        """
+        drawn = self._drawn(X, Draw(temperature, top_k, top_p), random_state)
+        return [one for (one,) in drawn]
+
+    def consensus(
+        self,
+        X: Any,
+        *,
+        draws: int = 32,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: int | None = 0,
+    ) -> list[Sentence]:
+        """Of so many random sentences for each input, the one that is most like the others.
+
+        The sentence of least expected loss (minimum Bayes risk), where that of `predict` is about
+        the most probable one; better by chrF where many are possible. See
+        `rnnkit.metrics.most_agreed`.
+        random_state: a seed; None draws others each time.
+        """
+        if not isinstance(draws, Integral) or draws < 1:
+            raise OptionError(f"draws={draws!r}, but it must be a whole number above 0.")
+        several = self._drawn(X, Draw(temperature, top_k, top_p), random_state, int(draws))
+        return [some[most_agreed([one.text for one in some])] for some in several]
+
     # -- searches -------------------------------------------------------------------------------
 
     def _texts(self, inputs: Examples[Any, Any]) -> list[str]:
@@ -96,13 +135,6 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
             lambda batch: self._search(batch).drawn(draw, count, generator, at_once=at_once),
         )
         return [[Sentence.of(one, self.codec_.target) for one in several] for several in found]
-
-    def _agreed(self, X: Any, draw: Draw, random_state: int | None, draws: int) -> list[Sentence]:
-        """For each input, of so many random sentences the one that the others agree with most."""
-        if not isinstance(draws, Integral) or draws < 1:
-            raise OptionError(f"draws={draws!r}, but it must be a whole number above 0.")
-        several = self._drawn(X, draw, random_state, draws)
-        return [some[most_agreed([one.text for one in some])] for some in several]
 
     def _search(self, batch: P) -> Search:
         memory, state, limit = self._encoded(batch)
