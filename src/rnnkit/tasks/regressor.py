@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from rnnkit.codecs import Examples, ForecasterCodec, RegressorCodec
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.regressor import NEEDS_Y
 from rnnkit.errors import OptionError
-from rnnkit.learn import Callback, SizedBatches
+from rnnkit.learn import SizedBatches
 from rnnkit.options import RegressorOptions
 from rnnkit.plans import ClassifierPlan, TaggerPlan
 from rnnkit.tasks.batches import StepBatch, in_windows
@@ -38,6 +37,11 @@ class SequenceRegressor(
     output="step" (one to one, with memory): y_t = W h_t + b, in one direction, so that a step's
     answer knows nothing of later ones. Without y it forecasts: the answer at step t is the series'
     value at step t + 1. The error is squared; targets are scaled with the training data's figures.
+
+    y: a number or K numbers for each sequence; with output="step" for each step of each, and None
+    to forecast the next one. A NaN among a step's targets is left out.
+    `partial_fit` with output="step" takes the next steps of the series of the call before, and the
+    state goes on from there; `reset_state` begins with other series.
 
     Attributes
     ----------
@@ -138,30 +142,6 @@ class SequenceRegressor(
         return tags
 
     # -- learning -------------------------------------------------------------------------------
-
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        validation: tuple[Any, Any] | None = None,
-        callbacks: Iterable[Callback] = (),
-    ) -> Self:
-        """Learn from sequences X and targets y.
-
-        y: a number or K numbers for each sequence; with output="step" for each step of each, and
-        None to forecast the next one. A NaN among a step's targets is left out.
-        The others are those of `SequenceClassifier.fit`.
-        """
-        return super().fit(X, y, validation=validation, callbacks=callbacks)
-
-    def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> Self:
-        """Go once over X and y, keeping what was learnt before.
-
-        With output="step", X are the next steps of the series of the call before, and the state
-        goes on from there; `reset_state` begins with other series.
-        """
-        return super().partial_fit(X, y, classes=classes)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
         if not self._goes_on:
