@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.errors import OptionError
+from rnnkit.errors import ArchiveError, OptionError
 from rnnkit.vectorize import AffixVectorizer, WordVectorizer
 
 WORDS = ["walking", "walks", "singing", "sings", "on", "a"]
@@ -93,3 +93,9 @@ def test_a_file_from_before_affixes_has_none():
 def test_wrong_options_are_named(options, words):
     with pytest.raises(OptionError, match=words):
         WordVectorizer(**options)
+
+
+def test_affixes_that_do_not_fit_their_lengths_are_refused():
+    config = AffixVectorizer(2).fit(["walking", "walks"]).get_config()
+    with pytest.raises(ArchiveError, match="1 to 3 characters do not fit into 4 columns"):
+        AffixVectorizer.from_config({**config, "longest": 3})

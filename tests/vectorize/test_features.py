@@ -128,6 +128,8 @@ def test_options_that_do_not_go_together_are_refused():
         TextVectorizer(max_length=0)
     with pytest.raises(OptionError, match="ngrams=0"):
         TextVectorizer(ngrams=0)
+    with pytest.raises(OptionError, match="ngrams=65, but 64 at most"):
+        TextVectorizer(ngrams=65)
 
 
 # -- words --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from rnnkit.codecs.codec import Examples, Given, Json
-from rnnkit.codecs.reading import required
+from rnnkit.codecs.reading import read_numbers, required
 from rnnkit.codecs.regressor import NEEDS_Y, RegressorCodec, TargetScale
 from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
@@ -114,10 +114,7 @@ class ForecasterCodec(RegressorCodec):
 
 def _columns(rows: Any) -> np.ndarray:
     """(T,) or (T, K) as (T, K)."""
-    try:
-        array = np.asarray(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"a series is not made of numbers: {error}.") from None
+    array = read_numbers(rows)
     return array[:, None] if array.ndim == 1 else array
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.errors import InputError, check_option
 from rnnkit.options.names import INPUTS
 
-__all__ = ["read_like", "read_sequences", "read_texts", "required"]
+__all__ = ["read_like", "read_numbers", "read_sequences", "read_texts", "required"]
 
 Text = str | Sequence[str]
 
@@ -57,6 +57,14 @@ def read_like(X: object, fitted: str) -> tuple[str, list[Any]]:
             f"lists of tokens."
         )
     return kind, sequences
+
+
+def read_numbers(row: object) -> np.ndarray:
+    """A series (T,) or (T, K) as float64. Raises InputError for anything else."""
+    try:
+        return np.asarray(row, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a series is not made of numbers: {error}.") from None
 
 
 def read_texts(X: object, name: str) -> list[Text]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sentences, Sequences
 from rnnkit.codecs.labels import Labels
-from rnnkit.codecs.reading import read_like, read_sequences, required
+from rnnkit.codecs.reading import read_like, read_numbers, read_sequences, required
 from rnnkit.codecs.sequences import token_labels
 from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
@@ -214,5 +214,5 @@ def _as_words(kind: str, sequences: list[Any]) -> list[Any]:
 def _used(kind: str, sequence: Any) -> slice:
     """The steps of a sequence that are no padding; text has none."""
     if kind == "series":
-        return used_steps(np.asarray(sequence, dtype=np.float64))
+        return used_steps(read_numbers(sequence))
     return used_steps(sequence) if kind == "ids" else slice(None)

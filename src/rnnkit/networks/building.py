@@ -134,7 +134,13 @@ def _image_encoder(
         return ConvEncoder(plan.channels, plan.image_size, plan.output_size)
     if given is None:
         raise OptionError("the plan has an image encoder of your own: give the same module.")
-    return GivenEncoder(copy.deepcopy(given), plan.channels, plan.image_size)
+    encoder = GivenEncoder(copy.deepcopy(given), plan.channels, plan.image_size)
+    if (found := (encoder.output_size, *encoder.grid)) != (plan.output_size, *plan.grid):
+        raise OptionError(
+            f"the encoder gives {found} for an image, but the network was planned for "
+            f"{(plan.output_size, *plan.grid)}: give the same module."
+        )
+    return encoder
 
 
 def _augment(plan: plans.Augmentation | None) -> Augment | None:

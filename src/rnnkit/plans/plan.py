@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
@@ -34,6 +34,13 @@ class Plan:
         super().__init_subclass__(**given)
         Plan.kinds[cls.__name__] = cls
 
+    def parts(self) -> Iterator[Plan]:
+        """This plan, and all that stand in it."""
+        yield self
+        for value in (getattr(self, one.name) for one in fields(self)):
+            if isinstance(value, Plan):
+                yield from value.parts()
+
     def to_json(self) -> Json:
         """Plain values; "plan" names the class."""
         values = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
@@ -55,9 +62,9 @@ class Plan:
 
 def plan_from_json(data: object) -> Plan:
     """The plan of any class. Raises ArchiveError where a field is missing, unknown or mistyped."""
-    if not isinstance(data, Mapping) or data.get("plan") not in Plan.kinds:
+    kind = _kind(data)
+    if kind is None or not isinstance(data, Mapping):
         raise ArchiveError(f"no plan of a network that is known: {data!r:.60}.")
-    kind = Plan.kinds[data["plan"]]
     hints = get_type_hints(kind)
     values = {name: value for name, value in data.items() if name != "plan"}
     known = {one.name for one in fields(kind)}
@@ -69,6 +76,12 @@ def plan_from_json(data: object) -> Plan:
     return kind(**{name: _typed(kind, name, value, hints[name]) for name, value in values.items()})
 
 
+def _kind(data: object) -> type[Plan] | None:
+    """Which plan the data says that it is."""
+    name = data.get("plan") if isinstance(data, Mapping) else None
+    return Plan.kinds.get(name) if isinstance(name, str) else None
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Plan):
         return value.to_json()
@@ -78,14 +91,11 @@ def _plain(value: object) -> object:
 def _typed(kind: type[Plan], name: str, value: object, hint: Any) -> object:
     """The value as its annotation has it."""
     for one in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
-        if one is type(None) and value is None:
-            return None
         if get_origin(one) is tuple and isinstance(value, list):
             return tuple(_typed(kind, name, item, get_args(one)[0]) for item in value)
-        if isinstance(one, type) and issubclass(one, Plan) and isinstance(value, dict):
-            found = plan_from_json(value)
-            if isinstance(found, one):
-                return found
-        elif type(value) is one or (one is float and type(value) is int):
+        if type(value) is one or (one is float and type(value) is int):
             return value
+        part = _kind(value)
+        if part is not None and isinstance(one, type) and issubclass(part, one):
+            return plan_from_json(value)
     raise ArchiveError(f"the plan of a {kind.__name__} has {name}={value!r:.60}.")

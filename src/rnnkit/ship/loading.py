@@ -29,7 +29,7 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
     """
     header, arrays = archive.read(path)
     name = header.get("estimator")
-    if name not in ESTIMATORS:
+    if not isinstance(name, str) or name not in ESTIMATORS:
         raise ArchiveError(
             f"{path}: holds a {name!r}, which this rnnkit does not know "
             f"(known: {', '.join(ESTIMATORS)}). Upgrade rnnkit."

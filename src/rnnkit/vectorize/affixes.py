@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from rnnkit.errors import ArchiveError
 from rnnkit.reserved import FIRST, RESERVED, UNKNOWN
 
 __all__ = ["AffixVectorizer"]
@@ -86,7 +87,15 @@ class AffixVectorizer:
 
     @classmethod
     def from_config(cls, config: Config) -> AffixVectorizer:
-        """The vectorizer that `get_config` described."""
+        """The vectorizer that `get_config` described.
+
+        Raises ArchiveError where it has not two columns of affixes for each length.
+        """
+        if len(config["affixes"]) != 2 * config["longest"]:
+            raise ArchiveError(
+                f"affixes of 1 to {config['longest']} characters do not fit into "
+                f"{len(config['affixes'])} columns."
+            )
         vectorizer = cls(config["longest"], min_count=config["min_count"])
         vectorizer._index = [
             {affix: index for index, affix in enumerate(column, FIRST)}

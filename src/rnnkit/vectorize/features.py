@@ -18,6 +18,9 @@ __all__ = ["LEVELS", "OOV", "TextVectorizer"]
 LEVELS = ("word", "char", "jamo")
 OOV = "<oov>"
 
+# Each is a column of ids, and a table of vectors.
+MOST_NGRAMS = 64
+
 Text = str | Sequence[str]
 
 
@@ -90,6 +93,8 @@ class TextVectorizer:
             raise OptionError(
                 f"ngrams={ngrams}, buckets={buckets} and min_count={min_count} must be at least 1."
             )
+        if ngrams > MOST_NGRAMS:
+            raise OptionError(f"ngrams={ngrams}, but {MOST_NGRAMS} at most can be learnt from.")
         if max_length is not None and max_length < 1:
             raise OptionError(f"max_length={max_length}, but at least one step must be kept.")
         if words and level == "word":

@@ -26,9 +26,16 @@ def used_steps(sequence: npt.ArrayLike) -> slice:
     if array.dtype.kind in "iu":
         used = array != 0
     else:
-        used = ~np.isnan(array.astype(np.float64))
+        used = ~np.isnan(_floats(array))
     (steps,) = np.nonzero(used if used.ndim < 2 else used.any(axis=1))
     return slice(int(steps[0]), int(steps[-1]) + 1) if steps.size else slice(0, 0)
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a series is not made of numbers: {error}.") from None
 
 
 class Config(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit.bptt import Policy, policy_of
-from rnnkit.errors import ArchiveError, OptionError
+from rnnkit.errors import ArchiveError
 from rnnkit.networks import build
-from rnnkit.plans import Plan
+from rnnkit.plans import GivenEncoder, Plan
 from rnnkit.tasks.estimator import format1
 from rnnkit.tasks.estimator.columns import COLUMNS
 
@@ -83,22 +83,31 @@ def restore_columns(estimator: Any, columns: Mapping[str, Any]) -> None:
 
 def check_sizes(plan: Plan, tensors: Mapping[str, Tensor]) -> None:
     """Refuse a plan of another size than the file's weights, before anything so large is made."""
+    layers = max(getattr(part, "num_layers", 0) for part in plan.parts())
+    if layers > len(tensors):
+        raise ArchiveError(f"the file's plan has {layers:,} layers, but {len(tensors)} weights.")
+    encoders = [part for part in plan.parts() if isinstance(part, GivenEncoder)]
     with torch.device("meta"):
-        try:
-            network = build(plan)
-        except OptionError:
-            return  # a module of the user's own is in it, whose sizes only building tells
-    expected, found = count_numbers(network.parameters()), count_numbers(tensors.values())
-    if expected != found:
-        raise ArchiveError(
-            f"the file's weights do not fit its plan: {found:,} numbers, but {expected:,} are "
-            f"needed."
-        )
+        network = build(plan, _Promised(encoders[0]) if encoders else None)
+    for name, parameter in network.named_parameters():
+        found = tuple(tensors[name].shape) if name in tensors else "missing"
+        if found != (needed := tuple(parameter.shape)):
+            raise ArchiveError(
+                f"the file's weights do not fit its plan: {name} is {found}, but {needed} is "
+                f"needed."
+            )
 
 
-def count_numbers(tensors: Iterable[Tensor]) -> int:
-    """How many numbers tensors hold."""
-    return sum(tensor.numel() for tensor in tensors)
+class _Promised(nn.Module):
+    """Stands for the user's own encoder: what it returns is of the size that the plan says."""
+
+    def __init__(self, plan: GivenEncoder) -> None:
+        super().__init__()
+        self.shape = (plan.output_size, *plan.grid)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, S, S) -> (B, M, h, w)."""
+        return images.new_empty(len(images), *self.shape)
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
