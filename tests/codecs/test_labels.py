@@ -72,7 +72,12 @@ def test_balanced_weights_are_those_of_scikit_learn(y):
     assert kept(labels).classes.tolist() == labels.classes.tolist()
 
 
-@given(y=LISTS, data=st.data())
+def reads_as_an_integer(label):
+    """Whether scikit-learn looks for a text label as an integer, and so misses it."""
+    return isinstance(label, str) and label.strip().lstrip("+-").isdecimal()
+
+
+@given(y=LISTS.filter(lambda y: not any(map(reads_as_an_integer, y))), data=st.data())
 def test_given_weights_are_those_of_scikit_learn(y, data):
     labels = Labels.seen(y)
     named = data.draw(st.dictionaries(st.sampled_from(labels.classes.tolist()), st.floats(0.1, 9)))
