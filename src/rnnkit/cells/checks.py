@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from rnnkit.errors import OptionError, ShapeError
 
 __all__ = [
+    "Hidden",
     "Lengths",
     "check_input",
     "check_rate",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 Lengths = Sequence[int] | np.ndarray | Tensor
+
+Hidden: TypeAlias = Tensor | tuple[Tensor | None, ...] | None
+"""A state as torch.nn has it: h alone, or a tuple of all; None: zeros."""
 
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -107,7 +111,7 @@ def states_of(cell: str, names: tuple[str, ...], hx: Any) -> tuple[Tensor, ...]:
     return tuple(hx)
 
 
-def given_state(names: tuple[str, ...], state: tuple[Any, ...]) -> Any:
+def given_state(names: tuple[str, ...], state: tuple[Tensor, ...]) -> Any:
     """A tuple as the caller's state; what was left out is None."""
     if len(names) == 1:
         return state[0]

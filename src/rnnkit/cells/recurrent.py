@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnkit import kernels, randomness
 from rnnkit.bptt import Full, Policy, policy_of
 from rnnkit.cells.checks import (
+    Hidden,
     Lengths,
     check_input,
     check_rate,
@@ -112,7 +113,7 @@ class Recurrent(nn.Module):
     def forward(
         self,
         input: Tensor | PackedSequence | Packed,  # noqa: A002 - torch's name
-        hx: Any = None,
+        hx: Hidden = None,
         *,
         lengths: Lengths | None = None,
         need_state: bool = True,
@@ -131,7 +132,8 @@ class Recurrent(nn.Module):
             x, form, state = self._padded(input, hx, lengths)
             output, final = self._run(x, form, state, **options)
             final = final if input.dim() == 3 else tuple(s.squeeze(1) for s in final)
-            return self._as_given(output, input), given_state(self.state_names, final)
+            output = None if output is None else self._as_given(output, input)
+            return output, given_state(self.state_names, final)
         if lengths is not None:
             raise ShapeError(
                 f"{self._name}: lengths was given with packed input, which knows its own. "
@@ -140,7 +142,7 @@ class Recurrent(nn.Module):
         return self._forward_packed(input, hx, options)
 
     def _forward_packed(
-        self, x: PackedSequence | Packed, hx: Any, options: dict[str, Any]
+        self, x: PackedSequence | Packed, hx: Hidden, options: dict[str, Any]
     ) -> tuple[Any, Any]:
         if x.data.dim() != 2:
             raise ShapeError(
@@ -166,7 +168,7 @@ class Recurrent(nn.Module):
     def trace(
         self,
         input: Tensor,  # noqa: A002 - torch's name
-        hx: Any = None,
+        hx: Hidden = None,
         *,
         lengths: Lengths | None = None,
     ) -> list[Trace]:
@@ -194,7 +196,7 @@ class Recurrent(nn.Module):
     # -- a padded batch, in and out -------------------------------------------------------------
 
     def _padded(
-        self, x: Tensor, hx: Any, lengths: Lengths | None
+        self, x: Tensor, hx: Hidden, lengths: Lengths | None
     ) -> tuple[Tensor, Padded, State | None]:
         """(T, B, I), checked; where its sequences are; and the state (L*D, B, H) or None."""
         if x.dim() not in (2, 3):
@@ -212,10 +214,8 @@ class Recurrent(nn.Module):
         form = Padded(lengths_of(self._name, lengths, steps, batch))
         return x, form, self._initial_state(hx, batch, x.dtype)
 
-    def _as_given(self, output: Any, x: Tensor) -> Any:
+    def _as_given(self, output: Tensor, x: Tensor) -> Tensor:
         """(T, B, F) in the form of the input."""
-        if output is None:
-            return None
         if x.dim() == 2:
             return output.squeeze(1)
         return output.transpose(0, 1) if self.batch_first else output
@@ -224,7 +224,7 @@ class Recurrent(nn.Module):
 
     def _run(
         self,
-        data: Any,
+        data: Tensor,
         form: Form,
         initial: State | None,
         *,
@@ -267,7 +267,7 @@ class Recurrent(nn.Module):
         kept = randomness.dropout(weights.weight_hh, self.recurrent_dropout)
         return weights._replace(weight_hh=kept)
 
-    def _initial_state(self, hx: Any, batch: int, dtype: torch.dtype) -> State | None:
+    def _initial_state(self, hx: Hidden, batch: int, dtype: torch.dtype) -> State | None:
         """hx as a tuple, checked; None: zeros."""
         if hx is None:
             return None
@@ -278,7 +278,7 @@ class Recurrent(nn.Module):
             check_state(self._name, name, given, (rows, batch, size), dtype)
         return state
 
-    def _add_batch(self, hx: Any) -> Any:
+    def _add_batch(self, hx: Hidden) -> Hidden:
         """(L*D, H) -> (L*D, 1, H), for a sequence without a batch."""
         if hx is None:
             return None
@@ -290,7 +290,8 @@ class Recurrent(nn.Module):
                     f"sequence without a batch, so a state of two dimensions was expected."
                 )
         added = tuple(s.unsqueeze(1) if isinstance(s, Tensor) else s for s in state)
-        return given_state(self.state_names, added)
+        whole: Hidden = given_state(self.state_names, added)
+        return whole
 
     # -- parameters and options -----------------------------------------------------------------
 

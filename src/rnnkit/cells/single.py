@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rnnkit import kernels, randomness, recurrence
 from rnnkit.bptt import Full, Policy
-from rnnkit.cells.checks import check_input, check_size, check_state, given_state, states_of
+from rnnkit.cells.checks import Hidden, check_input, check_size, check_state, given_state, states_of
 from rnnkit.cells.through_time import run_through_time
 from rnnkit.errors import ShapeError, check_option
 from rnnkit.kernels import State, Weights
@@ -72,7 +72,7 @@ class Cell(nn.Module):
                 parameter, -bound, bound, generator=randomness.current(parameter.device)
             )
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002 - torch's name
+    def forward(self, input: Tensor, hx: Hidden = None) -> Any:  # noqa: A002 - torch's name
         """x (B, I) and the state, (B, H) each -> the new state."""
         name = type(self).__name__
         state = None if hx is None else states_of(name, self.state_names, hx)

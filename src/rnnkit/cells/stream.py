@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnkit import kernels
-from rnnkit.cells.checks import check_input, check_size, check_state, named_states
+from rnnkit.cells.checks import Hidden, check_input, check_size, check_state, named_states
 from rnnkit.cells.recurrent import Recurrent
 from rnnkit.cells.single import Cell
 from rnnkit.errors import OptionError, ShapeError
@@ -96,7 +96,7 @@ class Stream:
     # -- state ----------------------------------------------------------------------------------
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Hidden:
         """A copy of the state, as the layer takes it: h (L, B, P), or the pair of h and c.
 
         Of a cell, (B, H) each.

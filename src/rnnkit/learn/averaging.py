@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any
 
 import torch
 from torch import nn
 
 from rnnkit.errors import OptionError
+from rnnkit.learn.state import State
 
 __all__ = ["WeightAverage", "check_decay"]
 
@@ -77,12 +77,12 @@ class WeightAverage:
             if swapped:
                 self._swap()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What `load_state_dict` needs to go on from here; not inside of `applied`."""
         return {"steps": self.steps, "means": self._means}
 
     @torch.no_grad()
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict`."""
         self.steps = state["steps"]
         for mean, kept in zip(self._means, state["means"], strict=True):

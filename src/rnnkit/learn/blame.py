@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
 
 from rnnkit.bptt import Full
 from rnnkit.cells import is_layer, spec_of
@@ -80,7 +81,7 @@ class NotFinite:
 
 
 def find_not_finite(
-    module: nn.Module, loss: Callable[[], Tensor], batch: Any, epoch: int, step: int
+    module: nn.Module, loss: Callable[[], Tensor], batch: object, epoch: int, step: int
 ) -> NotFinite:
     """Compute a loss once more, with hooks on every layer, and see what stops being finite first.
 
@@ -90,7 +91,7 @@ def find_not_finite(
     return replace(_find(module, loss, batch), epoch=epoch, step=step)
 
 
-def _find(module: nn.Module, loss: Callable[[], Tensor], batch: Any) -> NotFinite:
+def _find(module: nn.Module, loss: Callable[[], Tensor], batch: object) -> NotFinite:
     for name, parameter in module.named_parameters():
         if look := _look(parameter, None):
             return NotFinite("parameter", look.value, parameter=name)
@@ -151,7 +152,7 @@ def _first_look(leaves: Iterable[_Leaf]) -> _Look | None:
     return next((look for look in looks if look is not None), None)
 
 
-def _leaves(value: Any) -> Iterator[_Leaf]:
+def _leaves(value: object) -> Iterator[_Leaf]:
     """The tensors of what a layer is given or gives, and the time of packed rows."""
     if isinstance(value, Tensor):
         yield value, None
@@ -181,7 +182,7 @@ def _padded_rows(part: nn.Module, tensor: Tensor) -> _Rows | None:
     return _Rows(*reversed(rows)) if part.batch_first else _Rows(*rows)
 
 
-def _timed(part: nn.Module, value: Any, call: int, given: _Rows | None = None) -> list[_Leaf]:
+def _timed(part: nn.Module, value: object, call: int, given: _Rows | None = None) -> list[_Leaf]:
     """The tensors of a value with their time.
 
     call: how often the layer was called before. given: of the packed rows that a layer has read,
@@ -217,11 +218,13 @@ class _Watch:
     def __init__(self) -> None:
         self.made: NotFinite | None = None
         self.read: NotFinite | None = None
-        self.handles: list[Any] = []
+        self.handles: list[RemovableHandle] = []
         self._gradients: list[NotFinite] = []
         self._calls: dict[str, int] = {}
 
-    def before(self, part: nn.Module, args: tuple[Any, ...], kwargs: Any) -> Any:
+    def before(
+        self, part: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]] | None:
         """A recurrent layer's input gets a gradient of its own, which tells when one went wrong."""
         if not args or spec_of(part) is None or not torch.is_grad_enabled():
             return None
@@ -232,7 +235,12 @@ class _Watch:
         return None
 
     def after(
-        self, name: str, part: nn.Module, args: tuple[Any, ...], kwargs: Any, output: Any
+        self,
+        name: str,
+        part: nn.Module,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        output: object,
     ) -> None:
         call = self._calls.get(name, 0)
         self._calls[name] = call + 1

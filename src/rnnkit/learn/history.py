@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from rnnkit.learn.state import State
 
 __all__ = ["History", "Record", "StepInfo", "Totals"]
 
@@ -97,7 +98,7 @@ class History:
     epochs: list[Record] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str | None = None
-    failure: dict[str, Any] | None = None
+    failure: dict[str, str | int | None] | None = None
 
     def values(self, name: str) -> list[float | int | None]:
         """One value of every epoch."""
@@ -108,7 +109,7 @@ class History:
         """The record of the best epoch."""
         return next((r for r in self.epochs if r["epoch"] == self.best_epoch), None)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> State:
         """Plain dicts, lists, numbers and strings, for JSON."""
         epochs = [dict(record) for record in self.epochs]
         return {
@@ -119,7 +120,7 @@ class History:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> History:
+    def from_dict(cls, data: State) -> History:
         """The history that `to_dict` has written."""
         epochs = [dict(record) for record in data["epochs"]]
         # Files of earlier versions know of no failure.

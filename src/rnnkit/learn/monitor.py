@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from rnnkit.errors import check_option
 from rnnkit.learn.history import Record
+from rnnkit.learn.state import State
 
 __all__ = ["Monitor"]
 
@@ -55,7 +53,7 @@ class Monitor:
         if self.best_epoch is not None:
             self._module.load_state_dict(self._weights)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What `load_state_dict` needs to go on from here."""
         return {
             "best_epoch": self.best_epoch,
@@ -64,7 +62,7 @@ class Monitor:
             "weights": self._weights,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict`."""
         self.best_epoch, self.best_value = state["best_epoch"], state["best_value"]
         self.epochs_since_best, self._weights = state["epochs_since_best"], state["weights"]

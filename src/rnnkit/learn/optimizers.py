@@ -8,18 +8,22 @@ stand still, where dense Adam would let them decay and go on moving the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
 from rnnkit.errors import InputError, OptionError, check_option
+from rnnkit.learn.state import State
 
 __all__ = ["OptimizerGroup", "build_optimizer"]
 
 _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _NORMS = (nn.LayerNorm, nn.RMSNorm)  # the others' weights are vectors
+
+
+Group: TypeAlias = dict[str, Any]
+"""Parameters and their options, as torch's optimizers have them."""
 
 
 class OptimizerGroup:
@@ -29,7 +33,7 @@ class OptimizerGroup:
         self.optimizers = optimizers
 
     @property
-    def param_groups(self) -> list[dict[str, Any]]:
+    def param_groups(self) -> list[Group]:
         """The parameter groups of all of them."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
@@ -48,11 +52,11 @@ class OptimizerGroup:
         for group in self.param_groups:
             group["lr"] = lr
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """What `load_state_dict` needs to go on from here."""
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict` of the same optimizer over the same parameters."""
         for optimizer, part in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(part)
@@ -99,8 +103,8 @@ def build_optimizer(
 
 def _groups(
     decayed: list[nn.Parameter], plain: list[nn.Parameter], weight_decay: float
-) -> list[dict[str, Any]]:
-    groups = [
+) -> list[Group]:
+    groups: list[Group] = [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rnnkit.batch import StreamBlock, Streams
 from rnnkit.bptt import (
     Policy,
+    Tensors,
     Window,
     call_module,
     check_streams,
@@ -66,12 +67,12 @@ class _Place:
     was set to go on from in streams that are read from their beginning.
     """
 
-    known: dict[int, Any]
+    known: dict[int, Tensors]
     steps: int = 0
     read: _Read | None = None
     given: bool = False
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         read = None if self.read is None else (self.read.begin, tuple(self.read.block))
         return {"known": self.known, "steps": self.steps, "read": read, "given": self.given}
 
@@ -88,7 +89,7 @@ class _Reading:
     place: _Place
     streams: Streams
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {"place": self.place.state_dict(), "streams": self.streams.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
@@ -140,7 +141,7 @@ class StreamTrainer:
         momentum: float = 0.0,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
-        initial_state: Any = None,
+        initial_state: Tensors = None,
         batch_first: bool = False,
     ) -> None:
         self.module, self.loss, self.policy = module, loss, policy_of(policy)
@@ -163,7 +164,7 @@ class StreamTrainer:
         )
         self.initial_state, self.batch_first = detach(initial_state), batch_first
         self._place = _Place({0: self.initial_state})
-        self._next: dict[int, Any] = {}
+        self._next: dict[int, Tensors] = {}
 
     @property
     def windows(self) -> int:
@@ -176,12 +177,12 @@ class StreamTrainer:
         return self._place.steps
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Tensors:
         """Of each stream after the last window; a copy is not needed, it has no graph."""
         return self._place.known[self.steps]
 
     @state.setter
-    def state(self, state: Any) -> None:
+    def state(self, state: Tensors) -> None:
         """Go on from another state, or with None from the initial one.
 
         What lies before it is forgotten, which a first window with k2 > k1 goes back less for. It
@@ -280,7 +281,9 @@ class StreamTrainer:
         count = block.starts.numel()
         return BatchLoss(loss, count, count)
 
-    def _run(self, module: nn.Module, begin: int, end: int, state: Any) -> tuple[Any, Any]:
+    def _run(
+        self, module: nn.Module, begin: int, end: int, state: Tensors
+    ) -> tuple[Tensors, Tensors]:
         """Some steps, cut where a document begins in any stream."""
         assert self._place.read is not None
         block = self._place.read.between(begin, end)
@@ -329,7 +332,7 @@ class StreamTrainer:
         self._fit.restore(FitState.load(path), _Reading(self._place, streams))
 
 
-def _narrow(time_dim: int, output: Any, begin: int, end: int, first: int) -> Any:
+def _narrow(time_dim: int, output: Tensors, begin: int, end: int, first: int) -> Tensors:
     return map_arrays(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
 
 
