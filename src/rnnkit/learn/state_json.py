@@ -7,14 +7,12 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
+from rnnkit.archive import Json
 from rnnkit.errors import ArchiveError
 
-__all__ = ["Json", "Nested", "from_json", "to_json"]
+__all__ = ["Nested", "from_json", "to_json"]
 
 Plain: TypeAlias = bool | int | float | str | None
-
-Json: TypeAlias = "Plain | Sequence[Json] | Mapping[str, Json]"
-"""What JSON can hold."""
 
 Nested: TypeAlias = (
     "Tensor | Plain | Sequence[Nested] | Mapping[str, Nested] | Mapping[int, Nested]"
