@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import statistics
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -142,6 +143,31 @@ def test_every_name_in_all_exists_and_nothing_public_is_left_out(path):
 def test_no_module_is_too_long_to_be_one_room():
     for path in SOURCE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def body_lengths() -> dict[str, int]:
+    """Lines from each function's first statement after the docstring to its end.
+
+    A function without a statement, of which only a docstring says what it does, is left out.
+    """
+    lengths = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body if ast.get_docstring(node) is None else node.body[1:]
+                if body:
+                    where = f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}"
+                    lengths[where] = body[-1].end_lineno - body[0].lineno + 1
+    return lengths
+
+
+def test_functions_read_as_one_thought():
+    lengths = body_lengths()
+    longest = {where: lines for where, lines in lengths.items() if lines > 45}
+    assert not longest
+    in_order = sorted(lengths.values())
+    assert statistics.median(in_order) <= 6
+    assert in_order[len(in_order) * 9 // 10] <= 18
 
 
 def test_private_names_of_torch_stand_in_one_module():

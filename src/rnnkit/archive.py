@@ -17,7 +17,7 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -27,9 +27,21 @@ from safetensors.numpy import save
 
 from rnnkit.errors import ArchiveError
 
-__all__ = ["BFLOAT16", "FORMAT_VERSION", "Header", "count_numbers", "read", "read_header", "write"]
+__all__ = [
+    "BFLOAT16",
+    "FORMAT_VERSION",
+    "Header",
+    "Json",
+    "count_numbers",
+    "read",
+    "read_header",
+    "write",
+]
 
 FORMAT_VERSION = 2
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""What JSON can hold."""
 
 Header: TypeAlias = dict[str, Any]
 """Plain JSON by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rnnkit.learn import optimizers, schedules
 from rnnkit.networks import attention, pooling
 from rnnkit.options import ESTIMATORS, Whole, check, names, option, options, options_of, parse
 from rnnkit.options.page import page, parameters
+from rnnkit.options.table import NETWORK
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
 
@@ -29,6 +31,25 @@ class Sizes:
 @options
 class Large(Sizes):
     hidden_size: int = 512
+
+
+@options
+class Voting(rnnkit.SequenceClassifier):
+    """A classifier with an option and a default of its own."""
+
+    votes: int = option(3, "models that vote", Whole(1), group=NETWORK)
+    hidden_size: int = 8
+
+
+class Small(rnnkit.SequenceClassifier):
+    """A classifier with few parameters, as scikit-learn has its estimators written."""
+
+    def __init__(self, hidden_size=8, *, epochs=2):
+        super().__init__(hidden_size=hidden_size, embedding_size=8, max_epochs=epochs, cell="gru")
+        self.epochs = epochs
+
+
+TEXTS, LABELS = ["good film", "bad film", "so good", "so bad"] * 4, ["+", "-"] * 8
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -150,3 +171,55 @@ def test_the_page_of_options_is_up_to_date():
 def test_help_on_an_estimator_tells_its_options(name):
     estimator = getattr(rnnkit, name)
     assert parameters(estimator) in estimator.__doc__
+
+
+# -- estimators of the user's own ---------------------------------------------------------------
+
+
+def test_an_option_can_be_added_to_an_estimator():
+    model = Voting(votes=5, lr=0.01)
+    assert (model.votes, model.lr, model.hidden_size) == (5, 0.01, 8)
+    assert model.get_params() == {**rnnkit.SequenceClassifier().get_params(), **vars(model)}
+    assert repr(clone(model)) == repr(model) == "Voting(lr=0.01, votes=5)"
+    with pytest.raises(OptionError, match="votes=0, but a whole number above 0 is expected"):
+        Voting(votes=0).fit(TEXTS, LABELS)
+
+
+def test_help_lists_an_option_that_was_added():
+    assert "votes : default 3\n    models that vote: a whole number above 0" in Voting.__doc__
+    assert "hidden_size : default 8\n" in Voting.__doc__
+    assert Voting.__doc__.count("Parameters\n") == 1
+    assert "votes" not in rnnkit.SequenceClassifier.__doc__
+
+
+def test_an_estimator_may_have_a_constructor_of_its_own(tmp_path):
+    model = Small(4)
+    assert model.get_params() == {"hidden_size": 4, "epochs": 2}
+    assert repr(clone(model)) == "Small(hidden_size=4)"
+    model.fit(TEXTS, LABELS).save(tmp_path / "small.rnn")
+    loaded = rnnkit.load(tmp_path / "small.rnn")
+    assert (type(loaded), loaded.hidden_size, loaded.cell) == (Small, 4, "gru")
+    assert loaded.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+    with pytest.raises(OptionError, match="hidden_size=0"):
+        model.set_params(hidden_size=0).fit(TEXTS, LABELS)
+
+
+def test_the_docstring_of_one_with_a_constructor_of_its_own_lists_no_others_options():
+    assert inspect.getdoc(Small) == (
+        "A classifier with few parameters, as scikit-learn has its estimators written."
+    )
+
+
+@pytest.mark.parametrize("model", [Voting(votes=2), Small(5), rnnkit.Captioner(beam_size=2)])
+def test_options_are_pickled(model):
+    copied = pickle.loads(pickle.dumps(model))
+    assert type(copied) is type(model)
+    assert copied.get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("estimator", [rnnkit.Translator, Voting, Small])
+def test_a_name_that_is_no_option_is_refused_with_the_known_ones(estimator):
+    with pytest.raises(ValueError, match=r"Invalid parameter 'hiden_size'.*'hidden_size'"):
+        estimator().set_params(hiden_size=3)
+    with pytest.raises(TypeError, match="hiden_size"):
+        estimator(hiden_size=3)

@@ -2,7 +2,7 @@
 
 import rnnkit.needs_torch  # noqa: F401 - says what to install
 from rnnkit.bptt.checkpointing import in_segments
-from rnnkit.bptt.gradient import Gone, backward, call_module
+from rnnkit.bptt.gradient import Gone, Loss, backward, call_module
 from rnnkit.bptt.policies import (
     POLICIES,
     Checkpointed,
@@ -14,11 +14,13 @@ from rnnkit.bptt.policies import (
     policy_of,
 )
 from rnnkit.bptt.states import (
+    Tensors,
     batch_dim,
     check_streams,
     detach,
     replace_streams,
     scale_gradient,
+    tensors_of,
 )
 from rnnkit.bptt.unroll import Piece, Run, output_of, run_window, unroll
 
@@ -27,10 +29,12 @@ __all__ = [
     "Checkpointed",
     "Full",
     "Gone",
+    "Loss",
     "Piece",
     "Policy",
     "RandomTruncated",
     "Run",
+    "Tensors",
     "Truncated",
     "Window",
     "backward",
@@ -44,5 +48,6 @@ __all__ = [
     "replace_streams",
     "run_window",
     "scale_gradient",
+    "tensors_of",
     "unroll",
 ]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from rnnkit.bptt.checkpointing import back_in_segments
 from rnnkit.bptt.policies import Checkpointed, Policy, Window, policy_of
-from rnnkit.bptt.states import check_streams, detach
+from rnnkit.bptt.states import Tensors, check_streams, detach, tensors_of
 from rnnkit.bptt.unroll import output_of, unroll
 from rnnkit.errors import InputError, ShapeError
-from rnnkit.nest import arrays_of, map_arrays
+from rnnkit.nest import map_arrays
 
-__all__ = ["Gone", "backward", "call_module"]
+__all__ = ["Gone", "Loss", "backward", "call_module"]
+
+Loss: TypeAlias = Callable[[Any, Window], Tensor | None]
+"""(output, window) -> the window's part of the loss; the output is as the module gives it."""
 
 
 class Gone(NamedTuple):
@@ -27,17 +30,17 @@ class Gone(NamedTuple):
     """
 
     loss: Tensor
-    state: Any
+    state: Tensors
     windows: int
 
 
 def backward(
     module: nn.Module,
-    x: Any,
-    loss: Callable[[Any, Window], Tensor | None],
+    x: Tensors,
+    loss: Loss,
     *,
     policy: Policy | str | None = None,
-    state: Any = None,
+    state: Tensors = None,
     batch_first: bool = False,
 ) -> Gone:
     """Run a module over a sequence and add the gradient of its loss to every `parameter.grad`.
@@ -71,7 +74,7 @@ def backward(
     time_dim, num_steps, num_streams = _sizes(x, batch_first)
     check_streams(state, num_streams)
 
-    def run(begin: int, end: int, before: Any) -> tuple[Any, Any]:
+    def run(begin: int, end: int, before: Tensors) -> tuple[Tensors, Tensors]:
         piece = map_arrays(lambda t: t.narrow(time_dim, begin, end - begin), x)
         return call_module(module, piece, before, batch_first=batch_first)
 
@@ -79,7 +82,7 @@ def backward(
     if isinstance(chosen, Checkpointed):
         return Gone(*back_in_segments(chosen, run, part_of, num_steps, detach(state)))
 
-    def narrow(output: Any, begin: int, end: int, first: int) -> Any:
+    def narrow(output: Tensors, begin: int, end: int, first: int) -> Tensors:
         return map_arrays(lambda t: t.narrow(time_dim, first - begin, end - first), output)
 
     total, count = torch.zeros(()), 0
@@ -95,8 +98,8 @@ def backward(
 
 
 def call_module(
-    module: nn.Module, x: Any, state: Any, *, batch_first: bool = False
-) -> tuple[Any, Any]:
+    module: nn.Module, x: Tensors, state: Tensors, *, batch_first: bool = False
+) -> tuple[Tensors, Tensors]:
     """module(x, state), checked on its way in and out, in the user's terms."""
     time_dim, num_steps, num_streams = _sizes(x, batch_first)
     check_streams(state, num_streams)
@@ -108,7 +111,7 @@ def call_module(
             f"Wrap it in a module whose forward(input, state) gives both."
         )
     output, after = result
-    for tensor in arrays_of(output):
+    for tensor in tensors_of(output):
         if tensor.ndim <= time_dim or tensor.shape[time_dim] != num_steps:
             raise ShapeError(
                 f"{name} gave an output of shape {tuple(tensor.shape)} for {num_steps} steps, but "
@@ -117,7 +120,7 @@ def call_module(
     try:
         check_streams(after, num_streams)
     except ShapeError:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in arrays_of(after))
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(after))
         raise ShapeError(
             f"{name} gave a state of shape {shapes} for {num_streams} streams (x is "
             f"{'(B, T, ...)' if batch_first else '(T, B, ...)'}). Give batch_first="
@@ -127,11 +130,11 @@ def call_module(
     return output, after
 
 
-def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
+def _sizes(x: Tensors, batch_first: bool) -> tuple[int, int, int]:
     """The dimension of the steps, the number of steps, and of streams."""
     time_dim = 1 if batch_first else 0
     wanted = "(B, T, ...)" if batch_first else "(T, B, ...)"
-    tensors = list(arrays_of(x))
+    tensors = list(tensors_of(x))
     if not tensors:
         raise InputError("x holds no tensor: there is nothing to run over.")
     for tensor in tensors:
@@ -148,9 +151,9 @@ def _sizes(x: Any, batch_first: bool) -> tuple[int, int, int]:
     return time_dim, num_steps, num_streams
 
 
-def _part(loss: Any, output: Any, window: Window) -> Tensor | None:
+def _part(loss: Loss, output: Tensors, window: Window) -> Tensor | None:
     """A window's part of the loss, checked."""
-    part = loss(output, window)
+    part: object = loss(output, window)
     if part is None:
         return None
     if not isinstance(part, Tensor) or part.ndim != 0:

@@ -6,9 +6,9 @@ import ast
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 from rnnkit import randomness
 from rnnkit.bptt.states import scale_gradient
@@ -27,6 +27,21 @@ __all__ = [
 ]
 
 
+S = TypeVar("S")  # a state or an output, in the form that its owner gives it
+
+
+class Gate(Protocol):
+    """What a state goes through before a step; the numbers stay the same."""
+
+    def __call__(self, step: int, state: S, /) -> S: ...
+
+
+class Watch(Protocol):
+    """What the output of the steps begin..end-1 goes through; the numbers stay the same."""
+
+    def __call__(self, begin: int, end: int, output: S, /) -> S: ...
+
+
 class Window(NamedTuple):
     """Steps that are run with one graph, from a state that has none.
 
@@ -40,8 +55,8 @@ class Window(NamedTuple):
     begin: int
     end: int
     stops: tuple[int, ...] = ()
-    gate: Callable[[int, Any], Any] | None = None
-    watch: Callable[[int, int, Any], Any] | None = None
+    gate: Gate | None = None
+    watch: Watch | None = None
 
     @property
     def steps(self) -> slice:
@@ -281,7 +296,7 @@ class RandomTruncated(Policy):
 
 
 def _weighted(start: int, end: int, weights: dict[int, float]) -> Window:
-    def gate(step: int, state: Any) -> Any:
+    def gate(step: int, state: S) -> S:
         return map_arrays(lambda tensor: scale_gradient(tensor, weights[step]), state)
 
     return Window(start, start, end, tuple(weights), gate)
@@ -337,7 +352,7 @@ def policy_of(value: object) -> Policy:
         raise OptionError(f"bptt={value!r}: {error}.") from None
 
 
-def _parsed(text: str) -> tuple[str, list[Any], dict[str, Any]]:
+def _parsed(text: str) -> tuple[str, list[object], dict[str, object]]:
     """`Name(1, b=2)` as its name in small letters, its numbers, and its named numbers."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body

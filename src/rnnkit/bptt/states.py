@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from rnnkit.errors import ShapeError
-from rnnkit.nest import arrays_of, map_arrays
+from rnnkit.nest import Nest, arrays_of, map_arrays
 
-__all__ = ["batch_dim", "check_streams", "detach", "replace_streams", "scale_gradient"]
+__all__ = [
+    "Tensors",
+    "batch_dim",
+    "check_streams",
+    "detach",
+    "replace_streams",
+    "scale_gradient",
+    "tensors_of",
+]
+
+Tensors: TypeAlias = Nest[Tensor]
+"""A state, an input or an output: a tensor, or tuples, lists and dicts of tensors."""
+
+S = TypeVar("S")  # a state, in the form that its owner gives it
 
 
-def detach(state: Any) -> Any:
+def tensors_of(nest: Tensors) -> Iterator[Tensor]:
+    """All tensors of a nest, in order. Raises InputError at anything else in it."""
+    return arrays_of(nest)
+
+
+def detach(state: S) -> S:
     """The same numbers without a past: no gradient goes back from here.
 
     >>> h = torch.ones(2, requires_grad=True) * 3
@@ -38,12 +58,12 @@ def batch_dim(tensor: Tensor) -> int:
     return 1 if tensor.ndim == 3 else 0
 
 
-def check_streams(state: Any, num_streams: int, *, name: str = "state") -> None:
+def check_streams(state: Tensors, num_streams: int, *, name: str = "state") -> None:
     """Refuse a state that belongs to another number of streams.
 
     Raises ShapeError; torch and Keras broadcast some of these without a word.
     """
-    for tensor in arrays_of(state):
+    for tensor in tensors_of(state):
         if tensor.ndim and tensor.shape[batch_dim(tensor)] != num_streams:
             raise ShapeError(
                 f"{name} holds a tensor of shape {tuple(tensor.shape)}, which belongs to "
@@ -53,7 +73,7 @@ def check_streams(state: Any, num_streams: int, *, name: str = "state") -> None:
             )
 
 
-def replace_streams(state: Any, which: Tensor, initial: Any = None) -> Any:
+def replace_streams(state: S, which: Tensor, initial: S | None = None) -> S:
     """A state in which the streams that `which`, (B,) bool, marks begin again.
 
     initial: a state of the same form that they begin with; None: zeros. No gradient goes back
@@ -72,7 +92,8 @@ def replace_streams(state: Any, which: Tensor, initial: Any = None) -> Any:
         other = torch.zeros_like(tensor) if begin is None else begin
         return torch.where(which.reshape(shape), other, tensor)
 
-    return map_arrays(replace, state, *(() if initial is None else (initial,)))
+    others: tuple[S, ...] = () if initial is None else (initial,)
+    return map_arrays(replace, state, *others)
 
 
 def scale_gradient(tensor: Tensor, factor: float) -> Tensor:
@@ -88,10 +109,16 @@ def scale_gradient(tensor: Tensor, factor: float) -> Tensor:
 
 class _ScaleGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, factor: float) -> Tensor:
+    def forward(ctx: _Factor, tensor: Tensor, factor: float) -> Tensor:
         ctx.factor = factor
         return tensor.view_as(tensor)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Factor, grad: Tensor) -> tuple[Tensor, None]:
         return grad * ctx.factor, None
+
+
+class _Factor(FunctionCtx):
+    """What forward leaves for backward."""
+
+    factor: float

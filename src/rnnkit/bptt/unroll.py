@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import torch
 
@@ -15,29 +15,34 @@ from rnnkit.nest import map_arrays
 
 __all__ = ["Piece", "Run", "output_of", "run_window", "unroll"]
 
-Run = Callable[[int, int, Any], tuple[Any, Any]]
+S = TypeVar("S")  # a state
+Out = TypeVar("Out")  # an output
+
+Run: TypeAlias = Callable[[int, int, S], tuple[Out, S]]
 """(begin, end, state) -> the output of steps begin..end-1, and the state after them."""
 
+Narrow: TypeAlias = Callable[[Out, int, int, int], Out]
+"""(output of steps begin..end-1, begin, end, first) -> that of first..end-1."""
 
-class Piece(NamedTuple):
+
+class Piece(NamedTuple, Generic[Out]):
     """The output of steps begin..end-1, all of which count."""
 
     begin: int
     end: int
-    output: Any
+    output: Out
 
 
 def unroll(
     windows: Iterable[Window],
-    run: Run,
-    state: Any,
+    run: Run[S, Out],
+    state: S,
     *,
-    narrow: Callable[[Any, int, int, int], Any],
-) -> Iterator[tuple[Window, list[Piece], Any]]:
+    narrow: Narrow[Out],
+) -> Iterator[tuple[Window, list[Piece[Out]], S]]:
     """Run a sequence window by window; each is a graph of its own.
 
     state: before step 0. It is used as it is; every later state is a constant to what follows.
-    narrow: (output of steps begin..end-1, begin, end, first) -> that of first..end-1.
     Yields each window, the outputs of its steps from `window.begin` on, in order, and the state at
     its end, detached. Windows may be endless: they are read only as far as they are needed.
     """
@@ -49,19 +54,19 @@ def unroll(
 
 def run_window(
     window: Window,
-    run: Run,
-    known: dict[int, Any],
+    run: Run[S, Out],
+    known: dict[int, S],
     starts: set[int],
     *,
-    narrow: Callable[[Any, int, int, int], Any],
-) -> tuple[list[Piece], Any]:
+    narrow: Narrow[Out],
+) -> tuple[list[Piece[Out]], S]:
     """Run one window, from the state that is known before its start.
 
     starts: where later windows will start that this one reaches; the states there are put into
     `known`, detached, and those that nobody needs any more are taken out.
     Returns the output of its steps from `window.begin` on, and the state at its end, detached.
     """
-    state, pieces = known[window.start], []
+    state, pieces = known[window.start], list[Piece[Out]]()
     wanted = {start for start in starts if start not in known}
     for begin, end in _between(window, wanted):
         output, state = run(begin, end, state)
@@ -101,7 +106,7 @@ def _with_later_starts(windows: Iterable[Window]) -> Iterator[tuple[Window, set[
         yield window, {later.start for later in ahead if later.start <= window.end}
 
 
-def output_of(pieces: list[Piece], time_dim: int) -> Any:
+def output_of(pieces: list[Piece[Out]], time_dim: int) -> Out:
     """The pieces' outputs as one."""
     if len(pieces) == 1:
         return pieces[0].output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from torch import nn
 
 from rnnkit.cells.recurrent import Recurrent
@@ -28,7 +30,7 @@ def spec_of(module: nn.Module) -> CellSpec | None:
     return LSTM if isinstance(module, nn.LSTMCell) else None
 
 
-def is_layer(module: nn.Module) -> bool:
+def is_layer(module: nn.Module) -> TypeGuard[Recurrent | nn.RNNBase]:
     """Whether a module reads whole sequences: a layer of rnnkit's or torch.nn's, and no cell.
 
     >>> is_layer(nn.GRU(2, 3)), is_layer(nn.GRUCell(2, 3))

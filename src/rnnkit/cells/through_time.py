@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from rnnkit.packed import Layout
 from rnnkit.recurrence import CellSpec
 
 __all__ = ["run_through_time", "set_bptt", "using_bptt"]
+
+Rows: TypeAlias = tuple[Tensor | None, State]
+"""The output of some steps, None where it is not wanted, and the last states of what ended."""
 
 
 def set_bptt(module: nn.Module, policy: object) -> nn.Module:
@@ -51,11 +54,7 @@ def using_bptt(module: nn.Module, policy: Policy | str | None) -> Iterator[nn.Mo
     >>> str(layer.bptt)
     'full()'
     """
-    before: list[tuple[Any, Policy]] = [
-        (part, part.bptt)  # type: ignore[misc]
-        for part in module.modules()
-        if hasattr(part, "bptt")
-    ]
+    before = [(part, part.bptt) for part in module.modules() if hasattr(part, "bptt")]
     try:
         yield set_bptt(module, policy)
     finally:
@@ -66,7 +65,7 @@ def using_bptt(module: nn.Module, policy: Policy | str | None) -> Iterator[nn.Mo
 def run_through_time(
     policy: Policy,
     spec: CellSpec,
-    data: Any,
+    data: Tensor,
     form: Form,
     state: State | None,
     weights: Weights,
@@ -90,7 +89,7 @@ def run_through_time(
         layout: Layout,
         state: State,
         weights: Weights,
-        **options: Any,
+        **options: bool,
     ) -> tuple[Any, State]:
         return _in_windows(policy, spec, data, layout, state, weights, **options)
 
@@ -114,7 +113,7 @@ def _in_windows(
     starts, sizes = layout.starts.tolist(), [*layout.batch_sizes.tolist(), 0]
     data = data.index_select(0, layout.reversal) if reverse else data
 
-    def run(begin: int, end: int, before: State) -> tuple[Any, State]:
+    def run(begin: int, end: int, before: State) -> tuple[Rows, State]:
         """The sequences that are still running; those that end here give their last state."""
         output, after = kernels.run(
             spec,
@@ -128,7 +127,7 @@ def _in_windows(
         ended = tuple(s[0, running:] for s in after)
         return (output, ended), tuple(s[0, :running] for s in after)
 
-    def narrow(output: Any, begin: int, end: int, first: int) -> Any:
+    def narrow(output: Rows, begin: int, end: int, first: int) -> Rows:
         rows, ended = output
         rows = None if rows is None else rows[starts[first] - starts[begin] :]
         return rows, tuple(s[: sizes[first] - sizes[end]] for s in ended)
@@ -143,7 +142,7 @@ def _in_windows(
         final = final[:1]
     if not need_output:
         return None, final
-    rows = torch.cat([rows for rows, _ in outputs])
+    rows = torch.cat([rows for rows, _ in outputs if rows is not None])
     return rows.index_select(0, layout.reversal) if reverse else rows, final
 
 

@@ -8,6 +8,7 @@ from rnnkit.codecs.frames import FrameCodec
 from rnnkit.codecs.images import Pictures
 from rnnkit.codecs.labels import NO_LABEL, Labels, class_weights
 from rnnkit.codecs.language import LanguageCodec
+from rnnkit.codecs.reading import required
 from rnnkit.codecs.regressor import RegressorCodec
 from rnnkit.codecs.sequences import SequenceCodec
 from rnnkit.codecs.tagger import StepLabelCodec, TaggerCodec
@@ -33,4 +34,5 @@ __all__ = [
     "TaggerCodec",
     "TranslatorCodec",
     "class_weights",
+    "required",
 ]

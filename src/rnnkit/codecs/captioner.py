@@ -16,7 +16,7 @@ from rnnkit.codecs.images import (
 )
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.sentences import TargetVectorizer, load_target, target_ids, target_vectorizer
-from rnnkit.data.inputs import check_same_length, read_captions_of, read_pictures
+from rnnkit.data.inputs import read_captions_of, read_pictures
 from rnnkit.options import CaptionerOptions
 from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 
@@ -69,7 +69,6 @@ class CaptionerCodec(Codec[Any, list[list[str]]]):
         if y is None:
             return Examples(images)
         captions = read_captions_of(y, "y")
-        check_same_length(X=images, y=captions)
         return Examples(images, captions)
 
     def learn(

@@ -10,7 +10,6 @@ import numpy as np
 from rnnkit.codecs.codec import Examples, Given, Json
 from rnnkit.codecs.labels import Labels
 from rnnkit.codecs.sequences import SequenceCodec
-from rnnkit.data.inputs import check_same_length
 from rnnkit.options import ClassifierOptions
 
 __all__ = ["ClassifierCodec"]
@@ -32,19 +31,13 @@ class ClassifierCodec(SequenceCodec[Any]):
     ) -> tuple[Self, Examples[Any, Any]]:
         """See `Codec.begin`."""
         codec, sequences = cls.of(options, X)
-        labels = np.asarray(y)
-        check_same_length(X=sequences, y=labels)
-        codec.labels = Labels.seen(labels.tolist(), classes)
-        return codec, Examples(sequences, labels)
+        examples = Examples(sequences, np.asarray(y))
+        codec.labels = Labels.seen(examples.known.tolist(), classes)
+        return codec, examples
 
     def read(self, X: object, y: object = None) -> Examples[Any, Any]:
         """See `Codec.read`."""
-        sequences = self.sequences(X)
-        if y is None:
-            return Examples(sequences)
-        labels = np.asarray(y)
-        check_same_length(X=sequences, y=labels)
-        return Examples(sequences, labels)
+        return Examples(self.sequences(X), None if y is None else np.asarray(y))
 
     def learn_targets(self, options: ClassifierOptions, examples: Examples[Any, Any]) -> None:
         """Learn the classes' weights."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
+from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 
 __all__ = ["Codec", "Examples", "Given", "Json", "Sentences", "Sequences"]
@@ -26,10 +27,15 @@ class Examples(Generic[In, T]):
     """Checked inputs, and their targets one by one; None where nothing is to be learnt.
 
     targets: a list, or an array whose rows they are.
+    Raises InputError unless there is one target for each input.
     """
 
     inputs: list[In]
     targets: T | None = None
+
+    def __post_init__(self) -> None:
+        if self.targets is not None:
+            check_same_length(X=self.inputs, y=cast(Sized, self.targets))
 
     def __len__(self) -> int:
         return len(self.inputs)

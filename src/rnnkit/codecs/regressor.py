@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from rnnkit.codecs.codec import Examples, Given, Json
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.sequences import SequenceCodec
-from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 from rnnkit.options import RegressorOptions
 
@@ -82,12 +80,11 @@ class RegressorCodec(SequenceCodec[Any]):
         required(y, "SequenceRegressor", NEEDS_Y)
         codec, sequences = cls.of(options, X)
         codec.flat = np.asarray(y).ndim == 1
-        return codec, Examples(sequences, _one_each(sequences, y))
+        return codec, Examples(sequences, _one_each(y))
 
     def read(self, X: object, y: object = None) -> Examples[Any, Any]:
         """See `Codec.read`."""
-        sequences = self.sequences(X)
-        return Examples(sequences, None if y is None else _one_each(sequences, y))
+        return Examples(self.sequences(X), None if y is None else _one_each(y))
 
     def learn_targets(
         self,
@@ -118,8 +115,8 @@ class RegressorCodec(SequenceCodec[Any]):
         return codec
 
 
-def _one_each(sequences: Sequence[Any], y: Any) -> np.ndarray:
-    """Finite numbers (n, K), as many rows as there are sequences."""
+def _one_each(y: Any) -> np.ndarray:
+    """Finite numbers (n, K), a row for each sequence."""
     try:
         targets = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -128,5 +125,4 @@ def _one_each(sequences: Sequence[Any], y: Any) -> np.ndarray:
         raise InputError("Input y contains NaN. Leave out sequences without a target.")
     if np.isinf(targets).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
-    check_same_length(X=sequences, y=targets)
     return targets.reshape(len(targets), -1)

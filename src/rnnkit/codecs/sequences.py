@@ -9,13 +9,12 @@ import numpy as np
 
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sequences
 from rnnkit.codecs.reading import read_like, read_sequences
-from rnnkit.options import ClassifierOptions, RegressorOptions
+from rnnkit.options import SequenceOptions
 from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, SubwordVectorizer, TextVectorizer
 
-__all__ = ["SequenceCodec", "SequenceOptions", "Vectorizer", "token_labels"]
+__all__ = ["SequenceCodec", "Vectorizer", "token_labels"]
 
 Vectorizer = TextVectorizer | SeriesVectorizer | IdVectorizer
-SequenceOptions = ClassifierOptions | RegressorOptions
 T = TypeVar("T")
 
 
@@ -52,9 +51,8 @@ class SequenceCodec(Codec[Any, T]):
             self.longest = int(self.encode(examples.inputs).lengths.max())
         self.learn_targets(options, examples)
 
-    @abstractmethod
     def learn_targets(self, options: Any, examples: Examples[Any, T]) -> None:
-        """Learn what targets are like."""
+        """Learn what targets are like, if that takes more than `begin` has seen."""
 
     @abstractmethod
     def encode_targets(self, targets: T) -> Any:

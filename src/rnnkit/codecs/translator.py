@@ -21,7 +21,6 @@ from rnnkit.codecs.sentences import (
 )
 from rnnkit.codecs.sequences import token_labels
 from rnnkit.codecs.tagger import spelled_sentences
-from rnnkit.data.inputs import check_same_length
 from rnnkit.options import TranslatorOptions
 from rnnkit.vectorize import WordVectorizer
 
@@ -71,7 +70,6 @@ class TranslatorCodec(Codec[Text, list[Text]]):
         if y is None:
             return Examples(sources)
         targets = read_texts(y, "y")
-        check_same_length(X=sources, y=targets)
         return Examples(sources, targets)
 
     def learn(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnnkit import randomness
-from rnnkit.bptt import Full, Policy, RandomTruncated, Truncated, policy_of
+from rnnkit.archive import Json
+from rnnkit.bptt import Full, Loss, Policy, RandomTruncated, Tensors, Truncated, policy_of
 from rnnkit.cells import spec_of
 from rnnkit.diagnose.flow import plain
 from rnnkit.diagnose.plotting import Panels, figure
-from rnnkit.diagnose.subject import Loss, Subject, kept_gradients, subject_of
+from rnnkit.diagnose.subject import Model, Subject, kept_gradients, subject_of
 from rnnkit.errors import InputError, OptionError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class TruncationAudit:
         """All charts as a matplotlib figure."""
         return figure(self.panels())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain values, for JSON."""
         return {
             "rows": [
@@ -131,12 +132,12 @@ class TruncationAudit:
 
 
 def truncation_audit(
-    model: Any,
-    batch: Any,
+    model: Model,
+    batch: object,
     policies: Iterable[Policy | str | tuple[int, int]] | None = None,
     *,
     loss: Loss | None = None,
-    state: Any = None,
+    state: Tensors = None,
     batch_first: bool = False,
     draws: int = DRAWS,
     threshold: float = THRESHOLD,

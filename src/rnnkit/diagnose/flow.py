@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from torch import nn
 
+from rnnkit.archive import Json
+from rnnkit.bptt import Loss, Tensors
 from rnnkit.cells import spec_of
-from rnnkit.diagnose.plotting import Panels, figure
+from rnnkit.diagnose.plotting import Draw, Panels, figure
 from rnnkit.diagnose.recurrences import Held, RecurrentWeights, hold, recurrences, recurrent_weights
-from rnnkit.diagnose.subject import Loss, Subject, kept_gradients, subject_of
+from rnnkit.diagnose.subject import Model, Subject, kept_gradients, subject_of
 from rnnkit.diagnose.watching import Walk, Watched, mean_by_lag, watched
 from rnnkit.errors import InputError
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["GateUse", "GradientFlow", "LayerFlow", "gradient_flow"]
+
+Curves: TypeAlias = dict[str, np.ndarray | None]
+"""The curves of a `LayerFlow`, by its fields' names."""
 
 HORIZON = 1e-3
 """The share of its start to which a gradient has fallen at the effective horizon."""
@@ -141,7 +146,7 @@ class GradientFlow:
         """All charts as a matplotlib figure."""
         return figure(self.panels())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain values, for JSON; what is not finite is None."""
         return {
             "layers": [_layer_dict(layer) for layer in self.layers],
@@ -153,11 +158,11 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: Any,
-    batch: Any,
+    model: Model,
+    batch: object,
     *,
     loss: Loss | None = None,
-    state: Any = None,
+    state: Tensors = None,
     batch_first: bool = False,
 ) -> GradientFlow:
     """How far gradients travel through a model, before, during or after its training.
@@ -205,7 +210,7 @@ def gradient_flow(
 # -- gradients by lag ---------------------------------------------------------------------------
 
 
-def _inside(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+def _inside(subject: Subject) -> Iterator[tuple[str, Curves]]:
     """Of the layers of a network that is run as a whole."""
     walks: dict[bool, dict[str, list[Walk]]] = {}
     for last_only in (True, False):
@@ -252,7 +257,7 @@ def _cell_place(part: nn.Module) -> int | None:
 
 def _curves(
     walk: Walk, place: int, cell: int | None, total: np.ndarray | None, with_output: bool
-) -> dict[str, Any]:
+) -> Curves:
     return {
         "by_lag": mean_by_lag(walk, place, with_output=with_output),
         "total": total,
@@ -260,7 +265,7 @@ def _curves(
     }
 
 
-def _stepwise(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stepwise(subject: Subject) -> Iterator[tuple[str, Curves]]:
     """Of a module that is itself run step by step, whatever it is made of."""
     policy = Watched(num_streams=subject.num_streams)
     subject.backward(policy)
@@ -353,7 +358,7 @@ def _span(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _layer_dict(layer: LayerFlow) -> dict[str, Any]:
+def _layer_dict(layer: LayerFlow) -> dict[str, Json]:
     weights, gates = layer.weights, layer.gates
     return {
         "layer": layer.layer,
@@ -373,11 +378,11 @@ def _layer_dict(layer: LayerFlow) -> dict[str, Any]:
     }
 
 
-def plain(values: np.ndarray | list[Any] | float | None) -> Any:
+def plain(values: np.ndarray | float | None) -> Json:
     """Numbers for JSON: None for what is not finite."""
     if values is None:
         return None
-    if isinstance(values, np.ndarray | list):
+    if isinstance(values, np.ndarray):
         return [plain(value) for value in values]
     return float(values) if np.isfinite(values) else None
 
@@ -385,7 +390,7 @@ def plain(values: np.ndarray | list[Any] | float | None) -> Any:
 # -- as charts ----------------------------------------------------------------------------------
 
 
-def _lines(layers: list[LayerFlow], curve: str) -> Any:
+def _lines(layers: list[LayerFlow], curve: str) -> Draw | None:
     shown = [(one, getattr(one, curve)) for one in layers if getattr(one, curve) is not None]
     shown = [(one, values) for one, values in shown if np.nansum(values) > 0]
     if not shown:
@@ -405,7 +410,7 @@ def _lines(layers: list[LayerFlow], curve: str) -> Any:
     return draw
 
 
-def _singular(layers: list[LayerFlow]) -> Any:
+def _singular(layers: list[LayerFlow]) -> Draw | None:
     shown = [one for one in layers if one.weights is not None]
     if not shown:
         return None
@@ -424,7 +429,7 @@ def _singular(layers: list[LayerFlow]) -> Any:
     return draw
 
 
-def _saturation(layers: list[LayerFlow]) -> Any:
+def _saturation(layers: list[LayerFlow]) -> Draw | None:
     shown = [
         (f"{one.layer} {gate}", one.gates.low.get(gate, 0.0), high)
         for one in layers
@@ -448,7 +453,7 @@ def _saturation(layers: list[LayerFlow]) -> Any:
     return draw
 
 
-def _memory(layers: list[LayerFlow]) -> Any:
+def _memory(layers: list[LayerFlow]) -> Draw | None:
     shown = [
         (one.layer, one.gates.time_scales)
         for one in layers
@@ -470,7 +475,7 @@ def _memory(layers: list[LayerFlow]) -> Any:
     return draw
 
 
-def _losses(rows: list[tuple[int, int, int, float]]) -> Any:
+def _losses(rows: list[tuple[int, int, int, float]]) -> Draw | None:
     if len(rows) < 2:
         return None
 

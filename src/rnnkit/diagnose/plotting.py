@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnkit.errors import MissingDependencyError
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Panels", "figure", "svg"]
+__all__ = ["Draw", "Panels", "figure", "svg"]
 
-Panels = Mapping[str, "Callable[[Axes], None]"]
+Draw: TypeAlias = "Callable[[Axes], None]"
+"""What draws a chart."""
+
+Panels: TypeAlias = Mapping[str, Draw]
 """What draws each chart, by its title."""
 
 _COLUMNS, _WIDTH, _HEIGHT = 2, 6.0, 3.6  # inches a chart
@@ -25,7 +28,7 @@ _COLUMNS, _WIDTH, _HEIGHT = 2, 6.0, 3.6  # inches a chart
 # Fonts that have Hangul, on Linux, Windows and macOS.
 _HANGUL = ("Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -58,7 +61,7 @@ def figure(panels: Panels, *, columns: int = _COLUMNS) -> Figure:
         return drawn
 
 
-def svg(panel: Callable[[Axes], None]) -> str:
+def svg(panel: Draw) -> str:
     """One chart as an SVG element, to be put into a page."""
     with _styled(), warnings.catch_warnings():
         # A browser has glyphs that matplotlib's fonts lack.
@@ -81,6 +84,6 @@ def _styled() -> Iterator[None]:
         ) from None
     installed = {font.name for font in font_manager.fontManager.ttflist}
     hangul = [name for name in _HANGUL if name in installed]
-    style: Any = {**_STYLE, "font.family": ["DejaVu Sans", *hangul]}
+    style = {**_STYLE, "font.family": ["DejaVu Sans", *hangul]}
     with mpl.rc_context(style):
         yield

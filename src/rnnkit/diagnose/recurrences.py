@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -12,10 +12,17 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnnkit.cells import Recurrent, is_layer, spec_of
+from rnnkit.cells.checks import Hidden, Lengths
+from rnnkit.nest import map_arrays
 from rnnkit.packed import Packed
 from rnnkit.recurrence import CellSpec
 
 __all__ = ["Held", "Recurrence", "RecurrentWeights", "hold", "recurrences", "recurrent_weights"]
+
+
+Layer: TypeAlias = Recurrent | nn.RNNBase
+Batch: TypeAlias = Tensor | Packed | PackedSequence
+"""What recurrent layers are, and what they read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def recurrences(module: nn.Module) -> list[Recurrence]:
     ]
 
 
-def _suffixes(part: Any) -> list[str]:
+def _suffixes(part: nn.Module) -> list[str]:
     if not is_layer(part):
         return [""]
     directions = ("", "_reverse") if part.bidirectional else ("",)
@@ -106,7 +113,7 @@ class Held:
 
 
 @torch.no_grad()
-def hold(module: nn.Module, forward: Callable[[], Any]) -> list[Held]:
+def hold(module: nn.Module, forward: Callable[[], object]) -> list[Held]:
     """Run a module and show what each recurrent layer inside held at every step, in order.
 
     Layers of torch.nn are shown too; cells, which take a single step, are not.
@@ -126,21 +133,27 @@ def hold(module: nn.Module, forward: Callable[[], Any]) -> list[Held]:
 
 
 def _holder(name: str, held: list[Held]) -> Callable[..., None]:
-    def note(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def note(part: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         held.extend(_traced(name, part, *args, **kwargs))
 
     return note
 
 
 def _traced(
-    name: str, part: Any, x: Any, hx: Any = None, *, lengths: Any = None, **_: Any
+    name: str,
+    part: Layer,
+    x: Batch,
+    hx: Hidden | None = None,
+    *,
+    lengths: Lengths | None = None,
+    **_: object,
 ) -> Iterator[Held]:
     layer = _ours(part)
     time_dim = 1 if layer.batch_first else 0
-    x, hx, lengths = _padded(x, hx, lengths, layer.batch_first)
-    steps, batch = x.shape[time_dim], x.shape[1 - time_dim]
+    padded, hx, lengths = _padded(x, hx, lengths, layer.batch_first)
+    steps, batch = padded.shape[time_dim], padded.shape[1 - time_dim]
     sizes = np.asarray([steps] * batch if lengths is None else lengths, dtype=np.int64)
-    traces = layer.trace(x, hx, lengths=lengths)
+    traces = layer.trace(padded, hx, lengths=lengths)
     for one, trace in zip(recurrences(layer), traces, strict=True):
 
         def array(tensor: Tensor) -> np.ndarray:
@@ -153,7 +166,9 @@ def _traced(
         yield Held(f"{name}.{one.layer}".lstrip("."), layer.spec, array(trace.h), c, gates, sizes)
 
 
-def _padded(x: Any, hx: Any, lengths: Any, batch_first: bool) -> tuple[Tensor, Any, Any]:
+def _padded(
+    x: Batch, hx: Hidden | None, lengths: Lengths | None, batch_first: bool
+) -> tuple[Tensor, Hidden | None, Lengths | None]:
     """Any form of a batch as a padded one, in the form that the layer reads."""
     if isinstance(x, Packed):
         padded = x.layout.pad(x.data)  # states are in the layout's sorted order, too
@@ -162,16 +177,15 @@ def _padded(x: Any, hx: Any, lengths: Any, batch_first: bool) -> tuple[Tensor, A
         padded, sizes = pad_packed_sequence(x, batch_first=batch_first)
         return padded, hx, sizes
     if x.dim() == 2:
-        state = None if hx is None else _with_batch(hx)
-        return x.unsqueeze(0 if batch_first else 1), state, lengths
+        return x.unsqueeze(0 if batch_first else 1), _with_batch(hx), lengths
     return x, hx, lengths
 
 
-def _with_batch(hx: Any) -> Any:
-    return tuple(s.unsqueeze(1) for s in hx) if isinstance(hx, tuple) else hx.unsqueeze(1)
+def _with_batch(hx: Hidden | None) -> Hidden | None:
+    return map_arrays(lambda state: state.unsqueeze(1), hx)
 
 
-def _ours(part: Recurrent | nn.RNNBase) -> Recurrent:
+def _ours(part: Layer) -> Recurrent:
     """A layer of rnnkit with the weights of one of torch's."""
     spec = spec_of(part)
     if isinstance(part, Recurrent):

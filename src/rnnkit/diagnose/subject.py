@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnnkit import bptt
-from rnnkit.bptt import Policy, Window
+from rnnkit.bptt import Loss, Policy, Tensors, Window, tensors_of
 from rnnkit.errors import InputError
-from rnnkit.nest import arrays_of, map_arrays
+from rnnkit.nest import map_arrays
 
-__all__ = ["Loss", "Subject", "kept_gradients", "subject_of"]
-
-Loss = Callable[[Any, Window], Tensor | None]
-"""(output, window) -> the window's part of the loss, as `rnnkit.bptt.backward` takes it."""
+__all__ = ["Model", "Subject", "kept_gradients", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Subject:
 
     module: nn.Module
     backward: Callable[[Policy | None], None]
-    forward: Callable[[], Any]
+    forward: Callable[[], object]
     num_steps: int
     last: Callable[[Policy | None], None] | None = None
     each: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
@@ -51,8 +48,24 @@ class Subject:
         return self.num_streams is not None
 
 
+class Fitted(Protocol):
+    """An estimator, which knows how its network is run on examples."""
+
+    def subject(self, X: Any, y: Any = None) -> Subject:
+        """The network on these examples; without y no loss."""
+
+
+Model: TypeAlias = nn.Module | Fitted
+"""What can be looked into."""
+
+
 def subject_of(
-    model: Any, batch: Any, loss: Loss | None, *, state: Any = None, batch_first: bool = False
+    model: Model,
+    batch: object,
+    loss: Loss | None,
+    *,
+    state: Tensors = None,
+    batch_first: bool = False,
 ) -> Subject:
     """An estimator with (X, y), or a module (input, state) -> (output, state) with its input.
 
@@ -66,32 +79,32 @@ def subject_of(
             )
         if not isinstance(batch, tuple) or len(batch) != 2:
             raise InputError("batch is expected to be the pair (X, y), as the estimator's fit.")
-        found: Subject = model.subject(*batch)
-        return found
-    if not any(True for _ in arrays_of(batch)):
+        return model.subject(*batch)
+    x = cast(Tensors, batch)
+    if not any(True for _ in tensors_of(x)):
         raise InputError("batch holds no tensor, but the module's input was expected.")
-    chosen = loss or last_output_squared(batch, batch_first)
+    chosen = loss or last_output_squared(x, batch_first)
 
     def backward(policy: Policy | None) -> None:
-        bptt.backward(model, batch, chosen, policy=policy, state=state, batch_first=batch_first)
+        bptt.backward(model, x, chosen, policy=policy, state=state, batch_first=batch_first)
 
-    def forward() -> Any:
-        return bptt.call_module(model, batch, bptt.detach(state), batch_first=batch_first)
+    def forward() -> object:
+        return bptt.call_module(model, x, bptt.detach(state), batch_first=batch_first)
 
-    steps, streams = next(arrays_of(batch)).shape[:2][:: -1 if batch_first else 1]
+    steps, streams = next(tensors_of(x)).shape[:2][:: -1 if batch_first else 1]
     return Subject(model, backward, forward, steps, num_streams=streams)
 
 
-def last_output_squared(x: Any, batch_first: bool) -> Loss:
+def last_output_squared(x: Tensors, batch_first: bool) -> Loss:
     """|y_T|^2 / 2 of the last step, averaged over the streams: what to go back from by default."""
     dim = 1 if batch_first else 0
-    steps, streams = next(arrays_of(x)).shape[:2][:: -1 if batch_first else 1]
+    steps, streams = next(tensors_of(x)).shape[:2][:: -1 if batch_first else 1]
 
-    def loss(output: Any, window: Window) -> Tensor | None:
+    def loss(output: Tensors, window: Window) -> Tensor | None:
         if window.end < steps:
             return None
         last = map_arrays(lambda tensor: tensor.select(dim, -1), output)
-        total: Tensor = sum((t.square().sum() for t in arrays_of(last)), torch.zeros(()))
+        total: Tensor = sum((t.square().sum() for t in tensors_of(last)), torch.zeros(()))
         mean: Tensor = total / (2 * streams)
         return mean
 

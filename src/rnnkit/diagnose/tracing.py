@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+from rnnkit.archive import Json
+from rnnkit.bptt import Tensors
 from rnnkit.diagnose.flow import plain
-from rnnkit.diagnose.plotting import Panels, figure
+from rnnkit.diagnose.plotting import Draw, Panels, figure
 from rnnkit.diagnose.recurrences import Held, hold
-from rnnkit.diagnose.subject import kept_gradients, subject_of
+from rnnkit.diagnose.subject import Model, kept_gradients, subject_of
 from rnnkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class StateTrace:
 
     def panels(self) -> Panels:
         """A map of every layer's h, c and gates over the steps, by title."""
-        found: dict[str, Callable[[Axes], None]] = {}
+        found: dict[str, Draw] = {}
         for one in self.layers:
             named = {"h": one.h, **({} if one.c is None else {"c": one.c}), **one.gates}
             for name, values in named.items():
@@ -76,7 +77,7 @@ class StateTrace:
         """All charts as a matplotlib figure."""
         return figure(self.panels())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain values, for JSON."""
         return {
             "labels": self.labels,
@@ -91,7 +92,7 @@ class StateTrace:
             ],
         }
 
-    def _map(self, values: np.ndarray, *, signed: bool) -> Callable[[Axes], None]:
+    def _map(self, values: np.ndarray, *, signed: bool) -> Draw:
         def draw(axes: Axes) -> None:
             limit = max(1e-9, float(np.abs(values).max())) if signed else 1.0
             picture = axes.imshow(
@@ -113,7 +114,9 @@ class StateTrace:
         return draw
 
 
-def trace(model: Any, x: Any, *, state: Any = None, batch_first: bool = False) -> StateTrace:
+def trace(
+    model: Model, x: object, *, state: Tensors = None, batch_first: bool = False
+) -> StateTrace:
     """Show h, c and the gates of every recurrent layer over the steps of one input.
 
     model, x: a fitted estimator and one input as it takes them (a text, a list of tokens, a

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnkit.bptt import Policy, Window, batch_dim
+from rnnkit.bptt import Policy, Tensors, Window, batch_dim, tensors_of
 from rnnkit.cells import using_bptt
-from rnnkit.nest import arrays_of
 
 __all__ = ["Walk", "Watched", "mean_by_lag", "watched"]
+
+
+S = TypeVar("S")  # a state or an output, in the form that its owner gives it
 
 
 class Walk:
@@ -32,30 +34,30 @@ class Walk:
         self.states: dict[int, dict[int, Tensor]] = {}
         self.outputs: dict[int, Tensor] = {}
 
-    def gate(self, step: int, state: Any) -> Any:
+    def gate(self, step: int, state: S) -> S:
         """Note what comes back to the state after step - 1."""
         place = 0
-        for tensor in arrays_of(state):
+        for tensor in tensors_of(cast(Tensors, state)):
             if tensor.requires_grad:
-                tensor.register_hook(partial(self._note_state, step - 1, place))
+                tensor.register_hook(partial(self._note_state, step - 1, place))  # type: ignore[no-untyped-call]
             place += len(tensor) if batch_dim(tensor) == 1 else 1
         return state
 
-    def watch(self, begin: int, end: int, output: Any) -> Any:  # noqa: ARG002 - one step
+    def watch(self, begin: int, end: int, output: S) -> S:  # noqa: ARG002 - one step
         """Note what comes back to a step's output; with last_only, only where it is the last."""
         if self.num_streams is not None:
             return output
         if isinstance(output, Tensor):  # a decoder's
             self.sizes[begin] = len(output)
             return output
-        rows, ended = output
+        rows, ended = cast(tuple[Tensor, tuple[Tensor, ...]], output)
         self.sizes[begin] = len(rows)
         if rows.requires_grad:
-            rows.register_hook(partial(self._note_output, begin))
+            rows.register_hook(partial(self._note_output, begin))  # type: ignore[no-untyped-call]
         if self.last_only:
             running = len(rows) - len(ended[0])
             rows = torch.cat([rows[:running].detach(), rows[running:]])
-        return rows, ended
+        return cast(S, (rows, ended))
 
     def _note_state(self, step: int, place: int, grad: Tensor) -> None:
         vectors = grad.unbind(0) if batch_dim(grad) == 1 else (grad,)

@@ -214,7 +214,7 @@ def _in_float32(
     data: Tensor, state: State | None, weights: Weights
 ) -> tuple[Tensor, State | None, Weights]:
     state = None if state is None else tuple(map(in_float32, state))
-    return in_float32(data), state, Weights(*map(in_float32, weights))
+    return in_float32(data), state, Weights._make(map(in_float32, weights))
 
 
 def run_packed(

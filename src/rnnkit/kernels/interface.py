@@ -18,7 +18,7 @@ The native kernel also takes padded tensors (`Padded`) as they are, and gives fi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -130,6 +130,8 @@ class Padded:
 
 Form = Layout | Padded
 
+T = TypeVar("T")
+
 
 class Kernel(Protocol):
     """The signature of every kernel; see the module's docstring."""
@@ -147,10 +149,11 @@ class Kernel(Protocol):
     ) -> tuple[Tensor, State]: ...
 
 
-def in_float32(value: Any) -> Any:
+def in_float32(value: T) -> T:
     """A tensor of low precision as float32; anything else as it is."""
-    low = isinstance(value, Tensor) and value.dtype in LOW_PRECISION
-    return value.float() if low else value
+    if isinstance(value, Tensor) and value.dtype in LOW_PRECISION:
+        return cast(T, value.float())
+    return value
 
 
 def state_sizes(spec: CellSpec, weights: Weights) -> tuple[int, ...]:

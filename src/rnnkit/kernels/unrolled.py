@@ -11,12 +11,10 @@ The backward is differentiable once; for second derivatives use the kernel "refe
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from rnnkit.kernels.interface import State, Weights, walk
 from rnnkit.packed import Layout
@@ -115,12 +113,21 @@ def _previous(output: Tensor, h_0: Tensor, layout: Layout, *, reverse: bool) -> 
     return torch.cat([h_0, output]).index_select(0, place)
 
 
+class _Context(FunctionCtx):
+    """What forward leaves for backward."""
+
+    saved_tensors: tuple[Tensor, ...]
+    layout: Layout
+    reverse: bool
+    relu: bool
+
+
 class _Rnn(torch.autograd.Function):
     """h' = f(p + W_hh h), p: (N, H) the projected input with its biases."""
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _Context,
         projected: Tensor,
         h_0: Tensor,
         weight_hh: Tensor,
@@ -140,7 +147,7 @@ class _Rnn(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         output, h_0, weight_hh = ctx.saved_tensors
         # f'(a), written by what the activation gave.
         slope = (output > 0).to(output.dtype) if ctx.relu else 1 - output * output
@@ -162,7 +169,7 @@ class _Gru(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _Context,
         projected: Tensor,
         h_0: Tensor,
         weight_hh: Tensor,
@@ -189,7 +196,7 @@ class _Gru(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         gates, recurrent, output, h_0, weight_hh = ctx.saved_tensors
         size = h_0.shape[1]
         r, z, new = gates.chunk(3, dim=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
 
 from rnnkit.errors import OptionError, check_option
 from rnnkit.learn.averaging import check_decay
 from rnnkit.learn.schedules import SCHEDULES
+from rnnkit.learn.state_json import State
 
 __all__ = ["FitOptions"]
 
@@ -59,7 +59,7 @@ class FitOptions:
                 f"patience={self.patience}, but it is 1 epoch or more. None never stops early."
             )
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> State:
         """All of them by name."""
         return {field.name: getattr(self, field.name) for field in fields(FitOptions)}
 

@@ -147,31 +147,32 @@ class Fit:
         """All of it as a value, between two steps; what goes on from there gives the same bits."""
         own = nullcontext() if self.average is None else self.average.set_aside()
         with own:
-            return FitState(**copy.deepcopy(self._parts()))
+            return copy.deepcopy(self._shared())
 
-    def _parts(self) -> dict[str, Any]:
+    def _shared(self) -> FitState:
+        """As `state`, but it shares its memory with the fit."""
         process, random = torch.get_rng_state(), randomness.get_state()
         drawn = not torch.equal(process, self._process_random)
         apart = randomness.current() is not None and drawn
-        return {
-            "trainer": self.trainer,
-            "options": {**self.options.options(), **self._more},
-            "epoch": self.epoch,
-            "step": self.step,
-            "num_steps": self.num_steps,
-            "weights": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": _state_of(self.schedule),
-            "monitor": _state_of(self.monitor),
-            "average": _state_of(self.average),
-            "history": self.history.to_dict(),
-            "totals": asdict(self.totals),
-            "random": random,
-            "process_random": process if apart else None,
-            "batches": _state_of(self.batches),
-            "seed": self.seed,
-            "calls": self.calls,
-        }
+        return FitState(
+            trainer=self.trainer,
+            options={**self.options.options(), **self._more},
+            epoch=self.epoch,
+            step=self.step,
+            num_steps=self.num_steps,
+            weights=self.module.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            schedule=_state_of(self.schedule),
+            monitor=_state_of(self.monitor),
+            average=_state_of(self.average),
+            history=self.history.to_dict(),
+            totals=asdict(self.totals),
+            random=random,
+            process_random=process if apart else None,
+            batches=_state_of(self.batches),
+            seed=self.seed,
+            calls=self.calls,
+        )
 
     def restore(self, state: FitState, batches: SizedBatches | Stateful | None = None) -> None:
         """Go on from a state: the next step is the one that would have come.

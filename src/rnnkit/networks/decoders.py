@@ -233,7 +233,7 @@ class AttentionDecoder(nn.Module):
 
         # What goes from step to step is cut as the policy says; the source is seen from every step.
         carried = (state.layers, state.feed)
-        walker: Run = run
+        walker: Run[Carried, Tensor] = run
         if isinstance(self.bptt, Checkpointed) and torch.is_grad_enabled():
             walker = in_segments(self.bptt, run, len(steps), carried)
         walk = unroll(self.bptt.windows(len(steps)), walker, carried, narrow=narrow)

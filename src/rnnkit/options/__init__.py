@@ -19,6 +19,7 @@ from rnnkit.options.estimators import (
     FrameTaggerOptions,
     LanguageModelOptions,
     RegressorOptions,
+    SequenceOptions,
     TaggerOptions,
     TranslatorOptions,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Option",
     "PathName",
     "RegressorOptions",
+    "SequenceOptions",
     "Share",
     "Table",
     "TaggerOptions",

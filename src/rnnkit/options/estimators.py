@@ -38,6 +38,7 @@ __all__ = [
     "FrameTaggerOptions",
     "LanguageModelOptions",
     "RegressorOptions",
+    "SequenceOptions",
     "TaggerOptions",
     "TranslatorOptions",
 ]
@@ -49,19 +50,26 @@ BEST = "which figure of held-out examples says the best epoch"
 
 
 @options
-class ClassifierOptions(
-    ClassWeights,
-    LabelSmoothing,
-    LanguageStart,
+class SequenceOptions(
     RareDropout,
     RecurrentDropout,
     Pooling,
-    Bidirectional,
     Network,
     Series,
     Texts,
     Inputs,
     Training,
+):
+    """Options of every estimator that reads texts, series or ids with one recurrent network."""
+
+
+@options
+class ClassifierOptions(
+    ClassWeights,
+    LabelSmoothing,
+    LanguageStart,
+    Bidirectional,
+    SequenceOptions,
 ):
     """Options of `rnnkit.SequenceClassifier`."""
 
@@ -72,14 +80,7 @@ class ClassifierOptions(
 class RegressorOptions(
     Windows,
     LanguageStart,
-    RareDropout,
-    RecurrentDropout,
-    Pooling,
-    Network,
-    Series,
-    Texts,
-    Inputs,
-    Training,
+    SequenceOptions,
 ):
     """Options of `rnnkit.SequenceRegressor`."""
 

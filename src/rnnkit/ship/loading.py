@@ -5,37 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rnnkit import archive, tasks
+from rnnkit import archive
 from rnnkit.errors import ArchiveError, MissingDependencyError
-from rnnkit.tasks import AnyEstimator, SequenceEstimator
+from rnnkit.tasks import AnyEstimator, known_estimators
 from rnnkit.tensors import from_arrays
 
-__all__ = ["ESTIMATORS", "load"]
-
-ESTIMATORS: dict[str, type[AnyEstimator]] = {
-    name: estimator
-    for name in tasks.__all__
-    if isinstance(estimator := getattr(tasks, name), type)
-    and issubclass(estimator, SequenceEstimator)
-    and estimator is not SequenceEstimator
-}
+__all__ = ["load"]
 
 
 def load(path: str | Path, **given: Any) -> AnyEstimator:
     """The estimator in a model file, ready to predict.
 
+    One that is not of rnnkit is known as soon as the module that defines it is imported.
     given: callables that the file cannot hold, such as `analyzer=`.
     Raises ArchiveError if the file is missing, cut short, altered, of another kind or newer.
     """
     header, arrays = archive.read(path)
-    name = header.get("estimator")
-    if not isinstance(name, str) or name not in ESTIMATORS:
+    name, known = header.get("estimator"), known_estimators()
+    if not isinstance(name, str) or name not in known:
         raise ArchiveError(
             f"{path}: holds a {name!r}, which this rnnkit does not know "
-            f"(known: {', '.join(ESTIMATORS)}). Upgrade rnnkit."
+            f"(known: {', '.join(known)}). Import the module that defines it, if it is of your "
+            f"own, or upgrade rnnkit."
         )
     try:
-        return ESTIMATORS[name].from_archive(header, from_arrays(arrays), **given)
+        return known[name].from_archive(header, from_arrays(arrays), **given)
     except (ArchiveError, MissingDependencyError):
         raise
     except Exception as error:

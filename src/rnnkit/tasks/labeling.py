@@ -11,7 +11,6 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.batch import pack_like
 from rnnkit.codecs import Examples, FrameCodec, TaggerCodec
 from rnnkit.decode import viterbi
 from rnnkit.errors import InputError, OptionError
@@ -20,7 +19,7 @@ from rnnkit.networks import TaggerNetwork
 from rnnkit.options.networks import Bidirectional, Path
 from rnnkit.options.training import ClassWeights, LabelSmoothing, Windows
 from rnnkit.packed import Packed
-from rnnkit.tasks.batches import StepBatch, in_windows, outputs_of, source_of
+from rnnkit.tasks.batches import StepBatch, encoded_steps, in_windows, outputs_of
 from rnnkit.tasks.estimator import CrossEntropy, Encoded, Output, SequenceEstimator
 
 __all__ = ["StepTagger"]
@@ -162,16 +161,8 @@ class StepTagger(
             )
 
     def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
-        numbers = codec.encode(examples.inputs)
         targets = None if examples.targets is None else codec.encode_targets(examples.targets)
-
-        def collate(indices: np.ndarray) -> StepBatch:
-            source = source_of(numbers, indices)
-            if targets is None:
-                return StepBatch(source, None)
-            return StepBatch(source, pack_like([targets[i] for i in indices], source.x))
-
-        return Encoded(numbers.lengths, collate)
+        return encoded_steps(codec.encode(examples.inputs), targets, each_step=True)
 
     def _batches(self, data: Encoded[StepBatch], seed: int, epoch: int) -> SizedBatches:
         return in_windows(self._shuffled(data, seed, epoch), data.lengths, self.update_every)

@@ -14,9 +14,9 @@ from torch import nn
 
 from rnnkit import archive
 from rnnkit.codecs import Examples, SequenceCodec
-from rnnkit.codecs.sequences import SequenceOptions
 from rnnkit.errors import OptionError
 from rnnkit.networks import RecurrentEncoder
+from rnnkit.options import SequenceOptions
 from rnnkit.reserved import FIRST, UNKNOWN
 from rnnkit.tasks.language_model import LanguageModel
 from rnnkit.tensors import from_arrays

@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-import torch
 from torch import nn
 
-from rnnkit.batch import pack_like
 from rnnkit.codecs import Examples, SequenceCodec
-from rnnkit.codecs.sequences import SequenceOptions, Vectorizer
+from rnnkit.codecs.sequences import Vectorizer
+from rnnkit.options import SequenceOptions
 from rnnkit.options.inputs import LanguageStart
 from rnnkit.plans import ClassifierPlan, FixedWindow, Pooling, TaggerPlan, Tokens
 from rnnkit.tasks import planning
-from rnnkit.tasks.batches import StepBatch, outputs_of, source_of
+from rnnkit.tasks.batches import StepBatch, encoded_steps, outputs_of
 from rnnkit.tasks.estimator import Encoded, Output, SequenceEstimator, Start
 from rnnkit.tasks.pretraining import Pretraining
 from rnnkit.vectorize import SeriesVectorizer
@@ -50,18 +48,8 @@ class SequenceReader(LanguageStart, SequenceEstimator[S, StepBatch], Generic[S])
         return None if path is None else Pretraining.read(path, self, codec.kind, self._two_ways)
 
     def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
-        numbers = codec.encode(examples.inputs)
         targets = None if examples.targets is None else codec.encode_targets(examples.targets)
-
-        def collate(indices: np.ndarray) -> StepBatch:
-            source = source_of(numbers, indices)
-            if targets is None:
-                return StepBatch(source, None)
-            if self._each_step:
-                return StepBatch(source, pack_like([targets[i] for i in indices], source.x))
-            return StepBatch(source, torch.from_numpy(targets[indices]))
-
-        return Encoded(numbers.lengths, collate)
+        return encoded_steps(codec.encode(examples.inputs), targets, each_step=self._each_step)
 
     def _forward(self, network: nn.Module, batch: StepBatch) -> Output:
         layout = batch.source.x.layout

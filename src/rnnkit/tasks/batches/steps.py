@@ -8,16 +8,19 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from rnnkit.batch import Batches
+from rnnkit.batch import Batches, pack_like
 from rnnkit.bptt import detach
+from rnnkit.codecs import Sequences
 from rnnkit.learn import SizedBatches, State
 from rnnkit.nest import arrays_of, map_arrays
 from rnnkit.packed import Packed
-from rnnkit.tasks.batches.source import Source
+from rnnkit.tasks.batches.source import Source, source_of
+from rnnkit.tasks.estimator.values import Encoded
 
-__all__ = ["Carry", "StepBatch", "WindowedBatches", "in_windows", "outputs_of"]
+__all__ = ["Carry", "StepBatch", "WindowedBatches", "encoded_steps", "in_windows", "outputs_of"]
 
 
 @dataclass
@@ -81,6 +84,26 @@ class StepBatch(NamedTuple):
             )
             targets = None if self.targets is None else self.targets[rows]
             yield StepBatch(source, targets, carry, begin, end)
+
+
+def encoded_steps(
+    numbers: Sequences, targets: Sequence[np.ndarray] | np.ndarray | None, *, each_step: bool
+) -> Encoded[StepBatch]:
+    """Sequences as numbers, from which batches are taken.
+
+    targets: a row for each sequence, or with `each_step` rows for each step, as float32 or int64.
+    """
+
+    def collate(indices: np.ndarray) -> StepBatch:
+        source = source_of(numbers, indices)
+        if targets is None:
+            return StepBatch(source, None)
+        chosen = [targets[i] for i in indices]
+        if each_step:
+            return StepBatch(source, pack_like(chosen, source.x))
+        return StepBatch(source, torch.from_numpy(np.stack(chosen)))
+
+    return Encoded(numbers.lengths, collate)
 
 
 def outputs_of(module: nn.Module, batch: StepBatch) -> Tensor:

@@ -1,6 +1,7 @@
 """What all estimators share."""
 
 from rnnkit.tasks.estimator.base import AnyEstimator, SequenceEstimator
+from rnnkit.tasks.estimator.known import known_estimators
 from rnnkit.tasks.estimator.objectives import CrossEntropy, Objective, SquaredError
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 
@@ -13,4 +14,5 @@ __all__ = [
     "SequenceEstimator",
     "SquaredError",
     "Start",
+    "known_estimators",
 ]

@@ -1,6 +1,6 @@
 """What all estimators share: fitting, prediction in batches, files.
 
-An estimator is composed of three values, and says five things:
+An estimator is composed of three values, and a subclass says five things, in this order:
 
     options   what can be chosen: `rnnkit.options`, a base class of the estimator
     codec     what is learnt of examples besides weights: `rnnkit.codecs`
@@ -12,6 +12,10 @@ An estimator is composed of three values, and says five things:
     _encode(codec, examples)   examples as numbers, from which batches are taken
     _forward(network, batch)   what the network says of a batch, beside its targets
 
+Its answers (`predict` and others) read inputs with `_inputs` and ask the network with `_answers`,
+which makes batches and brings the results back in order. These names begin with an underscore
+because they are for who writes an estimator, not for who uses one.
+
 A text goes this way: `codec.begin` checks it, `codec.learn` learns its words, `_encode` makes ids
 of it and batches of those, `_forward` runs the network, and `Objective.loss` is gone back through.
 """
@@ -19,11 +23,9 @@ of it and batches of those, `_forward` runs the network, and `Objective.loss` is
 from __future__ import annotations
 
 import copy
-import inspect
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
@@ -44,12 +46,13 @@ from rnnkit.errors import OptionError, TrainingError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import TokenEmbedding, WordEmbedding, build, count_parameters
 from rnnkit.options import check
-from rnnkit.options.page import parameters
 from rnnkit.options.training import Training
 from rnnkit.plans import Plan
 from rnnkit.tasks.estimator import files
 from rnnkit.tasks.estimator.columns import check_columns
+from rnnkit.tasks.estimator.docstrings import tell_options
 from rnnkit.tasks.estimator.inspection import subject_of
+from rnnkit.tasks.estimator.known import remember
 from rnnkit.tasks.estimator.objectives import Objective
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 from rnnkit.tensors import to_arrays
@@ -63,8 +66,11 @@ R = TypeVar("R")
 PREDICT_BATCH = 256
 
 
-class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore[misc]
+class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: ignore[misc]
     """Base of the estimators; see the module for what a subclass says.
+
+    A subclass is known to `rnnkit.load` by its name once it is defined, and its docstring ends
+    with its options.
 
     codec_, plan_, module_, history_: what was learnt. A fit that is refused or fails leaves them as
     they were.
@@ -86,9 +92,8 @@ class SequenceEstimator(Training, BaseEstimator, Generic[C, B]):  # type: ignore
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
-        if is_dataclass(cls) and "__doc__" in vars(cls) and cls.__doc__ is not None:
-            # What the table of options says need not be said again.
-            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n\n{parameters(cls)}\n"
+        remember(cls)
+        tell_options(cls)
 
     # -- what a subclass says -------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def header_of(estimator: Any) -> dict[str, Any]:
     params = estimator.get_params(deep=False)
     given = [name for name, value in params.items() if callable(value)]
     params.update(dict.fromkeys(given))
-    if not isinstance(params["random_state"], int | None):
+    if not isinstance(params.get("random_state"), int | None):
         params["random_state"] = None
     return {
         "estimator": type(estimator).__name__,

@@ -22,15 +22,15 @@ class Objective(ABC):
     "min" or "max" is better.
     """
 
-    monitors: ClassVar[Mapping[str, tuple[str, str]]]
-
-    @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean that training goes back through, a scalar."""
+    monitors: ClassVar[Mapping[str, tuple[str, str]]] = {"loss": ("valid_loss", "min")}
 
     @abstractmethod
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The plain loss of each row, (N,)."""
+        """The plain loss of each row, (N,); NaN for a row that has nothing to teach."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """What training goes back through, a scalar: the mean over the rows."""
+        return self.each(outputs, targets).nanmean()
 
     def figures(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """By its name in the history, the values of each row (N,), of which the mean is told."""
@@ -73,8 +73,6 @@ class CrossEntropy(Objective):
 
 class SquaredError(Objective):
     """(output - target)^2, the mean over the numbers that are there: a NaN has nothing to teach."""
-
-    monitors = {"loss": ("valid_loss", "min")}
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         known = ~targets.isnan()
