@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rnnkit.batch import StreamBlock, Streams
 from rnnkit.bptt import (
     Policy,
+    Tensors,
     Window,
     call_module,
     check_streams,
@@ -35,8 +36,6 @@ from rnnkit.learn.stepping import BatchLoss, train_step
 from rnnkit.nest import map_arrays
 
 __all__ = ["StreamTrainer"]
-
-Nest: TypeAlias = "Tensor | tuple[Nest, ...] | list[Nest] | dict[str, Nest] | None"
 
 
 class _Read(NamedTuple):
@@ -69,7 +68,7 @@ class _Place:
     was set to go on from in streams that are read from their beginning.
     """
 
-    known: dict[int, Nest]
+    known: dict[int, Tensors]
     steps: int = 0
     read: _Read | None = None
     given: bool = False
@@ -143,7 +142,7 @@ class StreamTrainer:
         momentum: float = 0.0,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
-        initial_state: Nest = None,
+        initial_state: Tensors = None,
         batch_first: bool = False,
     ) -> None:
         self.module, self.loss, self.policy = module, loss, policy_of(policy)
@@ -166,7 +165,7 @@ class StreamTrainer:
         )
         self.initial_state, self.batch_first = detach(initial_state), batch_first
         self._place = _Place({0: self.initial_state})
-        self._next: dict[int, Nest] = {}
+        self._next: dict[int, Tensors] = {}
 
     @property
     def windows(self) -> int:
@@ -179,12 +178,12 @@ class StreamTrainer:
         return self._place.steps
 
     @property
-    def state(self) -> Nest:
+    def state(self) -> Tensors:
         """Of each stream after the last window; a copy is not needed, it has no graph."""
         return self._place.known[self.steps]
 
     @state.setter
-    def state(self, state: Nest) -> None:
+    def state(self, state: Tensors) -> None:
         """Go on from another state, or with None from the initial one.
 
         What lies before it is forgotten, which a first window with k2 > k1 goes back less for. It
@@ -283,7 +282,9 @@ class StreamTrainer:
         count = block.starts.numel()
         return BatchLoss(loss, count, count)
 
-    def _run(self, module: nn.Module, begin: int, end: int, state: Nest) -> tuple[Nest, Nest]:
+    def _run(
+        self, module: nn.Module, begin: int, end: int, state: Tensors
+    ) -> tuple[Tensors, Tensors]:
         """Some steps, cut where a document begins in any stream."""
         assert self._place.read is not None
         block = self._place.read.between(begin, end)
@@ -332,11 +333,8 @@ class StreamTrainer:
         self._fit.restore(FitState.load(path), _Reading(self._place, streams))
 
 
-def _narrow(time_dim: int, output: Nest, begin: int, end: int, first: int) -> Nest:
-    narrowed: Nest = map_arrays(
-        lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output
-    )
-    return narrowed
+def _narrow(time_dim: int, output: Tensors, begin: int, end: int, first: int) -> Tensors:
+    return map_arrays(lambda tensor: tensor.narrow(time_dim, first - begin, end - first), output)
 
 
 def _check_loss(loss: object) -> None:

@@ -1,7 +1,6 @@
 """What all estimators share."""
 
-from rnnkit.tasks.estimator.base import AnyEstimator, SequenceEstimator
-from rnnkit.tasks.estimator.known import known_estimators
+from rnnkit.tasks.estimator.base import AnyEstimator, SequenceEstimator, known_estimators
 from rnnkit.tasks.estimator.objectives import CrossEntropy, Objective, SquaredError
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 

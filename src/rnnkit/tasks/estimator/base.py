@@ -52,12 +52,14 @@ from rnnkit.tasks.estimator import files
 from rnnkit.tasks.estimator.columns import check_columns
 from rnnkit.tasks.estimator.docstrings import tell_options
 from rnnkit.tasks.estimator.inspection import subject_of
-from rnnkit.tasks.estimator.known import remember
+from rnnkit.tasks.estimator.known import Known
 from rnnkit.tasks.estimator.objectives import Objective
 from rnnkit.tasks.estimator.values import Encoded, Output, Start
 from rnnkit.tensors import to_arrays
 
-__all__ = ["AnyEstimator", "SequenceEstimator"]
+__all__ = ["AnyEstimator", "SequenceEstimator", "known_estimators"]
+
+_KNOWN: Known[AnyEstimator] = Known()
 
 C = TypeVar("C", bound=Codec[Any, Any])
 B = TypeVar("B")  # a batch
@@ -92,7 +94,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
-        remember(cls)
+        _KNOWN.add(cls)
         tell_options(cls)
 
     # -- what a subclass says -------------------------------------------------------------------
@@ -460,6 +462,11 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
 
 AnyEstimator: TypeAlias = SequenceEstimator[Any, Any]
 """An estimator, whatever its codec and batches are."""
+
+
+def known_estimators() -> dict[str, type[AnyEstimator]]:
+    """All that can be made, by the names that model files know them by."""
+    return _KNOWN.by_name()
 
 
 def _seed(random_state: int | np.random.RandomState | None) -> int:
