@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 import rnnkit
+from rnnkit import archive
 from rnnkit.errors import ArchiveError, InputError
 from rnnkit.networks import TokenEmbedding, build
 from rnnkit.options import SequenceOptions
@@ -224,10 +225,11 @@ def test_what_says_too_little_cannot_be_made_and_is_not_loaded(fitted, tmp_path)
 
     with pytest.raises(TypeError, match=r"_encode.*_forward.*_objective.*_plan"):
         Unfinished()
-    header, tensors = rnnkit.archive.read(_saved(fitted, tmp_path))
-    rnnkit.archive.write(tmp_path / "other.rnn", {**header, "estimator": "Unfinished"}, tensors)
-    with pytest.raises(ArchiveError, match="holds a 'Unfinished', which this rnnkit does not know"):
-        rnnkit.load(tmp_path / "other.rnn")
+    header, tensors = archive.read(_saved(fitted, tmp_path))
+    for name in ("Unfinished", ["LabelSets"]):
+        archive.write(tmp_path / "other.rnn", {**header, "estimator": name}, tensors)
+        with pytest.raises(ArchiveError, match="which this rnnkit does not know"):
+            rnnkit.load(tmp_path / "other.rnn")
 
 
 def _saved(model, folder):

@@ -22,7 +22,7 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
     """
     header, arrays = archive.read(path)
     name, known = header.get("estimator"), known_estimators()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ArchiveError(
             f"{path}: holds a {name!r}, which this rnnkit does not know "
             f"(known: {', '.join(known)}). Import the module that defines it, if it is of your "
