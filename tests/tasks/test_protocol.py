@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -14,11 +15,15 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from torch import nn
 
 import rnnkit
+from rnnkit import archive
 from rnnkit.errors import ArchiveError, InputError
+from rnnkit.networks import TokenEmbedding, build
 from rnnkit.options import SequenceOptions
 from rnnkit.options.page import parameters
+from rnnkit.plans import Plan, Tokens
 from rnnkit.tasks import SequenceEstimator, StepBatch
 from tests.checks import CHECKS, Case
 from tests.tasks import label_sets
@@ -120,6 +125,54 @@ def test_a_target_for_each_input_is_asked_for():
         LabelSets().fit(["a", "b", "c"], [["x"], ["y"]])
 
 
+# -- a network of its own -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MeanPlan(Plan):
+    """The mean of a text's vectors, and an output of it for each label."""
+
+    embedding: Tokens
+    outputs: int
+
+
+class MeanNetwork(nn.Module):
+    def __init__(self, plan):
+        super().__init__()
+        size = plan.embedding.output_size
+        self.embedding = TokenEmbedding(plan.embedding.sizes, size)
+        self.head = nn.Linear(size, plan.outputs)
+
+    def forward(self, x, *spelled):
+        vectors, layout = self.embedding(x.data), x.layout
+        sums = vectors.new_zeros(layout.num_sequences, vectors.shape[1])
+        sums = sums.index_add(0, layout.sequence_of_row, vectors)
+        return self.head(sums / layout.lengths[:, None])[layout.inverse]
+
+
+@build.register
+def _(plan: MeanPlan, given=None):
+    return MeanNetwork(plan)
+
+
+class MeanSets(LabelSets):
+    """Any number of labels for each text, whatever the order of its words."""
+
+    def _plan(self, codec):
+        sizes = tuple(codec.vectorizer.sizes)
+        return MeanPlan(Tokens(sizes, self.embedding_size, 0.0), len(codec.labels))
+
+
+def test_a_plan_of_its_own_is_built_kept_and_built_again(tmp_path):
+    model = MeanSets(**{**SMALL, "lr": 0.1}, max_epochs=20, validation_fraction=0)
+    model.fit(CASE.X, CASE.y)
+    assert model.score(CASE.X, CASE.y) >= 0.95
+    loaded = rnnkit.load(_saved(model, tmp_path))
+    assert type(loaded.module_) is MeanNetwork
+    assert loaded.plan_ == model.plan_
+    np.testing.assert_array_equal(loaded.predict_proba(CASE.X), model.predict_proba(CASE.X))
+
+
 # -- names in files -----------------------------------------------------------------------------
 
 
@@ -172,10 +225,11 @@ def test_what_says_too_little_cannot_be_made_and_is_not_loaded(fitted, tmp_path)
 
     with pytest.raises(TypeError, match=r"_encode.*_forward.*_objective.*_plan"):
         Unfinished()
-    header, tensors = rnnkit.archive.read(_saved(fitted, tmp_path))
-    rnnkit.archive.write(tmp_path / "other.rnn", {**header, "estimator": "Unfinished"}, tensors)
-    with pytest.raises(ArchiveError, match="holds a 'Unfinished', which this rnnkit does not know"):
-        rnnkit.load(tmp_path / "other.rnn")
+    header, tensors = archive.read(_saved(fitted, tmp_path))
+    for name in ("Unfinished", ["LabelSets"]):
+        archive.write(tmp_path / "other.rnn", {**header, "estimator": name}, tensors)
+        with pytest.raises(ArchiveError, match="which this rnnkit does not know"):
+            rnnkit.load(tmp_path / "other.rnn")
 
 
 def _saved(model, folder):
