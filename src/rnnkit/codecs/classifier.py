@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.codec import AnyExamples, Examples, Given, Json
 from rnnkit.codecs.labels import Labels
 from rnnkit.codecs.sequences import SequenceCodec
 from rnnkit.data.inputs import check_same_length
@@ -29,7 +29,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         y: object,
         *,
         classes: Iterable[Any] | None = None,
-    ) -> tuple[Self, Examples[Any, Any]]:
+    ) -> tuple[Self, AnyExamples]:
         """See `Codec.begin`."""
         codec, sequences = cls.of(options, X)
         labels = np.asarray(y)
@@ -37,7 +37,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         codec.labels = Labels.seen(labels.tolist(), classes)
         return codec, Examples(sequences, labels)
 
-    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+    def read(self, X: object, y: object = None) -> AnyExamples:
         """See `Codec.read`."""
         sequences = self.sequences(X)
         if y is None:
@@ -46,7 +46,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         check_same_length(X=sequences, y=labels)
         return Examples(sequences, labels)
 
-    def learn_targets(self, options: ClassifierOptions, examples: Examples[Any, Any]) -> None:
+    def learn_targets(self, options: ClassifierOptions, examples: AnyExamples) -> None:
         """Learn the classes' weights."""
         self.labels.weigh(options.class_weight, examples.known)
 
@@ -54,7 +54,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         """(n,) the number of each label."""
         return self.labels.encode(targets.tolist())
 
-    def groups(self, examples: Examples[Any, Any]) -> np.ndarray:
+    def groups(self, examples: AnyExamples) -> np.ndarray:
         """Held out are as many of each class."""
         classes: np.ndarray = examples.known
         return classes

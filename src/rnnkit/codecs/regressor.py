@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.codec import AnyExamples, Examples, Given, Json
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.sequences import SequenceCodec
 from rnnkit.data.inputs import check_same_length
@@ -77,14 +77,14 @@ class RegressorCodec(SequenceCodec[Any]):
     @classmethod
     def begin(
         cls, options: RegressorOptions, X: object, y: object, *, classes: object = None
-    ) -> tuple[Self, Examples[Any, Any]]:
+    ) -> tuple[Self, AnyExamples]:
         """See `Codec.begin`."""
         required(y, "SequenceRegressor", NEEDS_Y)
         codec, sequences = cls.of(options, X)
         codec.flat = np.asarray(y).ndim == 1
         return codec, Examples(sequences, _one_each(sequences, y))
 
-    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+    def read(self, X: object, y: object = None) -> AnyExamples:
         """See `Codec.read`."""
         sequences = self.sequences(X)
         return Examples(sequences, None if y is None else _one_each(sequences, y))
@@ -92,7 +92,7 @@ class RegressorCodec(SequenceCodec[Any]):
     def learn_targets(
         self,
         options: RegressorOptions,
-        examples: Examples[Any, Any],
+        examples: AnyExamples,
     ) -> None:
         """Learn the targets' figures."""
         self.scale = TargetScale.learnt(examples.known)
@@ -118,7 +118,7 @@ class RegressorCodec(SequenceCodec[Any]):
         return codec
 
 
-def _one_each(sequences: Sequence[Any], y: Any) -> np.ndarray:
+def _one_each(sequences: Sequence[Any], y: object) -> np.ndarray:
     """Finite numbers (n, K), as many rows as there are sequences."""
     try:
         targets = np.asarray(y, dtype=np.float64)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rnnkit.batch import pack_like
-from rnnkit.codecs import Examples, SequenceCodec
+from rnnkit.codecs import AnyExamples, SequenceCodec
 from rnnkit.codecs.sequences import SequenceOptions, Vectorizer
 from rnnkit.options.inputs import LanguageStart
 from rnnkit.plans import ClassifierPlan, FixedWindow, Pooling, TaggerPlan, Tokens
@@ -52,7 +52,7 @@ class SequenceReader(LanguageStart, SequenceEstimator[S, StepBatch], Generic[S])
         path = self.language_model
         return None if path is None else Pretraining.read(path, self, codec.kind, self._two_ways)
 
-    def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
+    def _encode(self, codec: S, examples: AnyExamples) -> Encoded[StepBatch]:
         numbers = codec.encode(examples.inputs)
         targets = None if examples.targets is None else codec.encode_targets(examples.targets)
 
