@@ -169,8 +169,9 @@ def test_a_field_that_is_missing_anywhere_never_ends_in_another_error(
     files, version, name, tmp_path
 ):
     header, arrays = files[version, name]
-    for path in fields(header):
-        if path[0] != "history":
+    parts = ["state"] if version == 1 else ["params", "codec", "table"]  # the rest is as in 2
+    for path in fields({part: header[part] for part in parts}):
+        if len(path) > 1:
             loads_or_is_refused(tmp_path / "model.rnn", name, without(header, path), arrays)
 
 
