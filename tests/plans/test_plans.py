@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Union, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnnkit
@@ -56,6 +56,7 @@ def through_text(plan):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_plan_comes_back_from_json_as_it_was(kind, data):
     plan = data.draw(plans_of(kind))
@@ -95,6 +96,7 @@ def wrong_values(hint):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_field_of_another_type_is_named(kind, data):
     said, hints = through_text(data.draw(plans_of(kind))), get_type_hints(kind)

@@ -2,7 +2,7 @@
 
 from rnnkit.codecs.captioner import CaptionerCodec
 from rnnkit.codecs.classifier import ClassifierCodec
-from rnnkit.codecs.codec import Codec, Examples, Given, Sentences, Sequences
+from rnnkit.codecs.codec import AnyExamples, Codec, Examples, Given, Sentences, Sequences
 from rnnkit.codecs.forecaster import ForecasterCodec
 from rnnkit.codecs.frames import FrameCodec
 from rnnkit.codecs.images import Pictures
@@ -16,6 +16,7 @@ from rnnkit.codecs.translator import TranslatorCodec
 
 __all__ = [
     "NO_LABEL",
+    "AnyExamples",
     "CaptionerCodec",
     "ClassifierCodec",
     "Codec",

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.codec import AnyExamples, Examples, Given, Json
 from rnnkit.codecs.labels import Labels
 from rnnkit.codecs.sequences import SequenceCodec
 from rnnkit.options import ClassifierOptions
@@ -28,18 +28,18 @@ class ClassifierCodec(SequenceCodec[Any]):
         y: object,
         *,
         classes: Iterable[Any] | None = None,
-    ) -> tuple[Self, Examples[Any, Any]]:
+    ) -> tuple[Self, AnyExamples]:
         """See `Codec.begin`."""
         codec, sequences = cls.of(options, X)
         examples = Examples(sequences, np.asarray(y))
         codec.labels = Labels.seen(examples.known.tolist(), classes)
         return codec, examples
 
-    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+    def read(self, X: object, y: object = None) -> AnyExamples:
         """See `Codec.read`."""
         return Examples(self.sequences(X), None if y is None else np.asarray(y))
 
-    def learn_targets(self, options: ClassifierOptions, examples: Examples[Any, Any]) -> None:
+    def learn_targets(self, options: ClassifierOptions, examples: AnyExamples) -> None:
         """Learn the classes' weights."""
         self.labels.weigh(options.class_weight, examples.known)
 
@@ -47,7 +47,7 @@ class ClassifierCodec(SequenceCodec[Any]):
         """(n,) the number of each label."""
         return self.labels.encode(targets.tolist())
 
-    def groups(self, examples: Examples[Any, Any]) -> np.ndarray:
+    def groups(self, examples: AnyExamples) -> np.ndarray:
         """Held out are as many of each class."""
         classes: np.ndarray = examples.known
         return classes

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 
-__all__ = ["Codec", "Examples", "Given", "Json", "Sentences", "Sequences"]
+__all__ = ["AnyExamples", "Codec", "Examples", "Given", "Json", "Sentences", "Sequences"]
 
 In = TypeVar("In")
 T = TypeVar("T")
@@ -55,6 +55,10 @@ class Examples(Generic[In, T]):
         elif targets is not None:
             targets = [targets[i] for i in indices]
         return Examples([self.inputs[i] for i in indices], targets)
+
+
+AnyExamples: TypeAlias = Examples[Any, Any]
+"""Examples of which the codec alone knows what they are."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.codec import AnyExamples, Examples, Given, Json
 from rnnkit.codecs.reading import read_numbers, required
 from rnnkit.codecs.regressor import NEEDS_Y, RegressorCodec, TargetScale
 from rnnkit.data.inputs import check_same_length
@@ -31,7 +31,7 @@ class ForecasterCodec(RegressorCodec):
     @classmethod
     def begin(
         cls, options: RegressorOptions, X: object, y: Any, *, classes: object = None
-    ) -> tuple[Self, Examples[Any, Any]]:
+    ) -> tuple[Self, AnyExamples]:
         """See `Codec.begin`. y: None to forecast."""
         codec, sequences = cls.of(options, X)
         if codec.kind != "series":
@@ -42,23 +42,23 @@ class ForecasterCodec(RegressorCodec):
         codec.flat = np.ndim(sequences[0]) == 1 if y is None else np.ndim(y[0]) == 1
         return codec, examples
 
-    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+    def read(self, X: object, y: object = None) -> AnyExamples:
         """See `Codec.read`. Without y nothing is shifted: every step is to be answered."""
         sequences = self.sequences(X)
         if y is None:
             return Examples([_used(_columns(one)) for one in sequences])
         return self._examples(sequences, y)
 
-    def read_targets(self, X: object, y: object) -> Examples[Any, Any]:
+    def read_targets(self, X: object, y: object) -> AnyExamples:
         """Series and what is to be learnt of them: y, or of a forecast X itself."""
         if y is None and not self.forecasts:
             required(y, "SequenceRegressor", NEEDS_Y)
         return self._examples(self.sequences(X), y)
 
-    def _examples(self, sequences: Sequence[Any], y: Any) -> Examples[Any, Any]:
+    def _examples(self, sequences: Sequence[Any], y: object) -> AnyExamples:
         return self._shifted(sequences) if y is None else _aligned(sequences, y)
 
-    def _shifted(self, sequences: Sequence[Any]) -> Examples[Any, Any]:
+    def _shifted(self, sequences: Sequence[Any]) -> AnyExamples:
         """Each series without its last step, and what comes next at each of the others."""
         series = [_used(_columns(one)) for one in sequences]
         for place, one in enumerate(series):
@@ -84,7 +84,7 @@ class ForecasterCodec(RegressorCodec):
     def learn_targets(
         self,
         options: RegressorOptions,
-        examples: Examples[Any, Any],
+        examples: AnyExamples,
     ) -> None:
         """Learn the targets' figures."""
         self.scale = TargetScale.learnt(np.concatenate(examples.known))
@@ -123,7 +123,7 @@ def _used(series: np.ndarray) -> np.ndarray:
     return series[used_steps(series)]
 
 
-def _aligned(sequences: Sequence[Any], y: Any) -> Examples[Any, Any]:
+def _aligned(sequences: Sequence[Any], y: Any) -> AnyExamples:
     """Series and their targets, without the steps that are padding."""
     check_same_length(X=sequences, y=y)
     series, targets = [_columns(one) for one in sequences], [_columns(one) for one in y]

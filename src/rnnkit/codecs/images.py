@@ -64,7 +64,7 @@ def load_images(config: Any) -> ImageVectorizer | SeriesVectorizer:
 
 
 def read_features(
-    X: Any,
+    X: object,
     name: str = "X",
     *,
     dims: tuple[int, ...] = (1, 2),
@@ -100,7 +100,7 @@ def read_features(
 # -- videos -------------------------------------------------------------------------------------
 
 
-def read_clips(X: Any, vectorizer: ImageVectorizer, name: str = "X") -> list[np.ndarray]:
+def read_clips(X: object, vectorizer: ImageVectorizer, name: str = "X") -> list[np.ndarray]:
     """The frames of each video as the vectorizer has images, (T, C, S, S).
 
     X: a list of files, folders, `Video`s, arrays (T, H, W) or (T, H, W, C), tensors (T, H, W) or
@@ -114,7 +114,7 @@ def read_clips(X: Any, vectorizer: ImageVectorizer, name: str = "X") -> list[np.
     return [_clip(video, vectorizer, f"{name}[{i}]") for i, video in enumerate(videos)]
 
 
-def read_frame_features(X: Any, name: str = "X") -> list[np.ndarray]:
+def read_frame_features(X: object, name: str = "X") -> list[np.ndarray]:
     """Features of each video's frames, (T, M) float64."""
     shapes = "(T, M), a row for each frame of a video"
     rows = read_features(X, name, dims=(2,), shapes=shapes)
@@ -124,12 +124,11 @@ def read_frame_features(X: Any, name: str = "X") -> list[np.ndarray]:
     return rows
 
 
-def _is_clip(X: Any) -> bool:
+def _is_clip(X: object) -> bool:
     """Whether it has the shape of one colored video, and not of several gray ones."""
     colors = (1, 3, 4)
-    if len(getattr(X, "shape", ())) != 4:
-        return False
-    return X.shape[1 if _is_tensor(X) else -1] in colors
+    shape = getattr(X, "shape", ())
+    return len(shape) == 4 and shape[1 if _is_tensor(X) else -1] in colors
 
 
 def _is_tensor(X: object) -> bool:

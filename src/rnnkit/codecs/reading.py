@@ -15,7 +15,7 @@ __all__ = ["read_like", "read_numbers", "read_sequences", "read_texts", "require
 Text = str | Sequence[str]
 
 
-def read_sequences(X: Any, inputs: str = "auto", name: str = "X") -> tuple[str, list[Any]]:
+def read_sequences(X: object, inputs: str = "auto", name: str = "X") -> tuple[str, list[Any]]:
     """The kind of X ("text", "tokens", "series" or "ids") and its sequences as a list.
 
     "auto" takes strings as text, lists of strings as tokens, and numbers as series: a 2-D array
@@ -81,7 +81,7 @@ def required(y: object, estimator: str, what: str) -> None:
         raise InputError(f"{estimator} requires y to be passed, but the target y is None: {what}.")
 
 
-def _as_list(X: Any, name: str) -> list[Any]:
+def _as_list(X: object, name: str) -> list[Any]:
     if hasattr(X, "to_numpy"):
         X = X.to_numpy()
     elif hasattr(X, "__array__"):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnkit.codecs.codec import Examples, Given, Json
+from rnnkit.codecs.codec import AnyExamples, Examples, Given, Json
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.sequences import SequenceCodec
 from rnnkit.errors import InputError
@@ -75,21 +75,21 @@ class RegressorCodec(SequenceCodec[Any]):
     @classmethod
     def begin(
         cls, options: RegressorOptions, X: object, y: object, *, classes: object = None
-    ) -> tuple[Self, Examples[Any, Any]]:
+    ) -> tuple[Self, AnyExamples]:
         """See `Codec.begin`."""
         required(y, "SequenceRegressor", NEEDS_Y)
         codec, sequences = cls.of(options, X)
         codec.flat = np.asarray(y).ndim == 1
         return codec, Examples(sequences, _one_each(y))
 
-    def read(self, X: object, y: object = None) -> Examples[Any, Any]:
+    def read(self, X: object, y: object = None) -> AnyExamples:
         """See `Codec.read`."""
         return Examples(self.sequences(X), None if y is None else _one_each(y))
 
     def learn_targets(
         self,
         options: RegressorOptions,
-        examples: Examples[Any, Any],
+        examples: AnyExamples,
     ) -> None:
         """Learn the targets' figures."""
         self.scale = TargetScale.learnt(examples.known)
@@ -115,7 +115,7 @@ class RegressorCodec(SequenceCodec[Any]):
         return codec
 
 
-def _one_each(y: Any) -> np.ndarray:
+def _one_each(y: object) -> np.ndarray:
     """Finite numbers (n, K), a row for each sequence."""
     try:
         targets = np.asarray(y, dtype=np.float64)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnkit import archive
-from rnnkit.errors import ArchiveError, MissingDependencyError
+from rnnkit.errors import ArchiveError, MissingDependencyError, OptionError
 from rnnkit.tasks import AnyEstimator, known_estimators
 from rnnkit.tensors import from_arrays
 
@@ -32,6 +32,8 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
         return known[name].from_archive(header, from_arrays(arrays), **given)
     except (ArchiveError, MissingDependencyError):
         raise
+    except OptionError as error:  # such as another encoder than that of the fit
+        raise ArchiveError(f"{path}: the model cannot be built again: {error}") from None
     except Exception as error:
         # Its digest is right, so that it was written like this: by another program, or version.
         raise ArchiveError(

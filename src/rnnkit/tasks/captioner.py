@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.codecs import CaptionerCodec, Examples
+from rnnkit.codecs import AnyExamples, CaptionerCodec, Examples
 from rnnkit.codecs.images import has_features
 from rnnkit.data.inputs import read_captions_of
 from rnnkit.diagnose import Subject
@@ -70,7 +68,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
     module_: CaptionerNetwork
 
     def caption(
-        self, X: Any, *, n_best: int = 1, beam_size: int | None = None
+        self, X: object, *, n_best: int = 1, beam_size: int | None = None
     ) -> list[list[Caption]]:
         """The `n_best` captions of each image by beam search, best first.
 
@@ -78,7 +76,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
         """
         return self._found(self._inputs(X), n_best, beam_size)
 
-    def attention_of(self, X: Any) -> list[Alignment]:
+    def attention_of(self, X: object) -> list[Alignment]:
         """Where the decoder looks in each image at each token of the predicted caption."""
         inputs = self._inputs(X)
         texts = self._texts(inputs)
@@ -88,7 +86,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
             for text, (weights, grid) in zip(texts, looks, strict=True)
         ]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: object, y: object) -> float:
         """chrF of the best captions against y, from 0 to 1 (sacreBLEU's, over the whole corpus).
 
         y: the references, one or several an image, of which the nearest counts; with `lower`,
@@ -100,7 +98,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
             references = [[text.lower() for text in texts] for texts in references]
         return score_captions(self.predict(X), references).chrf / 100.0
 
-    def subject(self, X: Any, y: Any = None) -> Subject:
+    def subject(self, X: object, y: object = None) -> Subject:
         """The fitted network on these examples, for `rnnkit.diagnose`.
 
         The steps are a caption's tokens; without y, those of the predicted ones.
@@ -145,10 +143,10 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
     def _given_module(self) -> nn.Module | None:
         return self.encoder if isinstance(self.encoder, nn.Module) else None
 
-    def _with_texts(self, inputs: Examples[Any, Any], texts: list[str]) -> Examples[Any, Any]:
+    def _with_texts(self, inputs: AnyExamples, texts: list[str]) -> AnyExamples:
         return Examples(inputs.inputs, [[text] for text in texts])
 
-    def _encode(self, codec: CaptionerCodec, examples: Examples[Any, Any]) -> Encoded[CaptionBatch]:
+    def _encode(self, codec: CaptionerCodec, examples: AnyExamples) -> Encoded[CaptionBatch]:
         numbers, vectorizer = codec.encode(examples.inputs), codec.vectorizer
         if examples.targets is None:
             return Encoded(
@@ -188,5 +186,5 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
         memory, state = self.module_.encode(batch.images)
         return memory, state, np.full(len(memory.mask), self.codec_.longest + 1)
 
-    def _step_labels(self, examples: Examples[Any, Any]) -> list[str]:
+    def _step_labels(self, examples: AnyExamples) -> list[str]:
         return ["<start>", *self.codec_.tokens(examples.known[0][0])]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
@@ -47,18 +45,18 @@ class SequenceClassifier(
     [1, 0]
     """
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """The most probable class of each sequence, (n,)."""
         best = self.predict_proba(X).argmax(axis=1)
         labels: np.ndarray = self.classes_[best]
         return labels
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: object) -> np.ndarray:
         """Softmax over the classes, (n, K); rows sum to 1."""
         probabilities: np.ndarray = np.exp(self.predict_log_proba(X))
         return probabilities
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: object) -> np.ndarray:
         """Logarithm of the softmax, (n, K)."""
 
         def answer(batch: StepBatch) -> list[Tensor]:
@@ -92,7 +90,7 @@ class SequenceClassifier(
     def _codec_type(self) -> type[ClassifierCodec]:
         return ClassifierCodec
 
-    def _check_targets(self, y: Any) -> np.ndarray:
+    def _check_targets(self, y: object) -> np.ndarray:
         required(y, "SequenceClassifier", "one label for each sequence")
         labels: np.ndarray = column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")

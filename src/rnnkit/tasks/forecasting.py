@@ -27,7 +27,7 @@ class StepByStep:
         self._before: np.ndarray | None = None  # (B, F) the values of the last step
         self._state: Any = None
 
-    def step(self, x: Any) -> np.ndarray:
+    def step(self, x: object) -> np.ndarray:
         """The answer to one more step. x: of one series, a number or (F,); of B, (B,) or (B, F).
 
         Raises InputError if x has another form than the step before.
@@ -49,14 +49,14 @@ class StepByStep:
         first: np.ndarray = answers[0] if alone else answers
         return first
 
-    def _as_steps(self, x: Any) -> tuple[np.ndarray, bool]:
+    def _as_steps(self, x: object) -> tuple[np.ndarray, bool]:
         """(B, F), and whether x was one series' step alone."""
-        steps, width = np.asarray(x, dtype=np.float64), len(self._codec.vectorizer.means)
-        alone = steps.ndim == 0 or (steps.ndim == 1 and width > 1)
-        steps = steps.reshape(1, -1) if alone else steps.reshape(len(steps), -1)
+        given, width = np.asarray(x, dtype=np.float64), len(self._codec.vectorizer.means)
+        alone = given.ndim == 0 or (given.ndim == 1 and width > 1)
+        steps = given.reshape(1, -1) if alone else given.reshape(len(given), -1)
         if steps.shape[1] != width:
             raise InputError(
-                f"a step of shape {np.shape(x)} came, but the model was fitted on series with "
+                f"a step of shape {given.shape} came, but the model was fitted on series with "
                 f"{width} numbers a step: give ({width},) of one series, or (B, {width}) of B."
             )
         return steps, alone

@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from rnnkit.codecs import Examples, FrameCodec, TaggerCodec
+from rnnkit.codecs import AnyExamples, FrameCodec, TaggerCodec
 from rnnkit.decode import viterbi
 from rnnkit.errors import InputError, OptionError
 from rnnkit.learn import SizedBatches
@@ -44,14 +44,14 @@ class StepTagger(
 
     # -- answers --------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> list[list[Any]]:
+    def predict(self, X: object) -> list[list[Any]]:
         """The most probable label of each step, a list for each sequence; none for padding.
 
         With `crf`, the most probable path of labels (Viterbi).
         """
         return self._labels(self._inputs(X))
 
-    def predict_proba(self, X: Any) -> list[np.ndarray]:
+    def predict_proba(self, X: object) -> list[np.ndarray]:
         """p(label | sequence) of each step, (T, K) for each sequence; rows sum to 1.
 
         With `crf`, over all paths of labels (forward-backward), so that the best label of a step
@@ -61,7 +61,7 @@ class StepTagger(
         nothing = np.empty((0, len(self.classes_)))
         return self._of_steps(inputs, self._probabilities, nothing)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: object, y: object) -> float:
         """Share of steps with the right label, without padding and steps whose label is None."""
         check_is_fitted(self, "module_")
         examples = self._pairs(self.codec_, X, y)
@@ -75,12 +75,12 @@ class StepTagger(
             raise InputError("there is no step to score: no sequence has one with a label.")
         return sum(bool(guess == label) for guess, label in pairs) / len(pairs)
 
-    def _labels(self, examples: Examples[Any, Any]) -> list[list[Any]]:
+    def _labels(self, examples: AnyExamples) -> list[list[Any]]:
         answers = self._of_steps(examples, self._path, np.empty(0, dtype=np.int64))
         return [self.classes_[labels].tolist() for labels in answers]
 
     def _of_steps(
-        self, examples: Examples[Any, Any], of: Callable[[Packed], Tensor], nothing: np.ndarray
+        self, examples: AnyExamples, of: Callable[[Packed], Tensor], nothing: np.ndarray
     ) -> list[np.ndarray]:
         """What `of` makes of the emissions (N, K), sequence by sequence."""
         # An empty sentence has no step to label, and no network needs to run for it.
@@ -92,7 +92,7 @@ class StepTagger(
             return emissions.with_data(of(emissions)).to_sequences()
 
         if filled:
-            inputs = Examples[Any, Any]([examples.inputs[i] for i in filled])
+            inputs = AnyExamples([examples.inputs[i] for i in filled])
             for i, rows in zip(filled, self._answers(inputs, answer), strict=True):
                 results[i] = rows.numpy()
         return results
@@ -160,7 +160,7 @@ class StepTagger(
                 f"{self.crf})."
             )
 
-    def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
+    def _encode(self, codec: S, examples: AnyExamples) -> Encoded[StepBatch]:
         targets = None if examples.targets is None else codec.encode_targets(examples.targets)
         return encoded_steps(codec.encode(examples.inputs), targets, each_step=True)
 

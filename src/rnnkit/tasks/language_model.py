@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -85,10 +85,10 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,  # noqa: ARG002 - scikit-learn's place for targets
+        X: object,
+        y: object = None,  # noqa: ARG002 - scikit-learn's place for targets
         *,
-        validation: Any = None,
+        validation: object = None,
         callbacks: Iterable[Callback] = (),
     ) -> Self:
         """Learn from one text (a string) or several (strings or token lists).
@@ -102,7 +102,7 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
 
     # -- how probable a text is -----------------------------------------------------------------
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 - as in fit
+    def score(self, X: object, y: object = None) -> float:  # noqa: ARG002 - as in fit
         """Mean log-probability (nats) of a token of X, end marks included; higher is better.
 
         X is read as one stream from beginning to end, the state carried from text to text.
@@ -112,11 +112,11 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
             raise InputError("there is no token to score: X is empty.")
         return float(self._log_probs(self.module_, [ids])[0].mean())
 
-    def perplexity(self, X: Any) -> float:
+    def perplexity(self, X: object) -> float:
         """exp(-score(X)): among how many equally probable tokens the model is as undecided."""
         return math.exp(-self.score(X))
 
-    def log_prob(self, X: Any) -> np.ndarray:
+    def log_prob(self, X: object) -> np.ndarray:
         """Log-probability (nats) of each text by itself, (n,): the sum over its tokens, its end
         marks included.
         """
@@ -124,7 +124,7 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
         found = self._log_probs(self.module_, ids)
         return np.array([log_probs.sum() for log_probs in found])
 
-    def _ids(self, X: Any) -> Sequence[np.ndarray]:
+    def _ids(self, X: object) -> Sequence[np.ndarray]:
         inputs = self._inputs(X).inputs
         return self.codec_.encode(inputs).rows
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import nn
 
-from rnnkit.codecs import Examples, SequenceCodec
+from rnnkit.codecs import AnyExamples, SequenceCodec
 from rnnkit.codecs.sequences import Vectorizer
 from rnnkit.options import SequenceOptions
 from rnnkit.options.inputs import LanguageStart
@@ -47,7 +47,7 @@ class SequenceReader(LanguageStart, SequenceEstimator[S, StepBatch], Generic[S])
         path = self.language_model
         return None if path is None else Pretraining.read(path, self, codec.kind, self._two_ways)
 
-    def _encode(self, codec: S, examples: Examples[Any, Any]) -> Encoded[StepBatch]:
+    def _encode(self, codec: S, examples: AnyExamples) -> Encoded[StepBatch]:
         targets = None if examples.targets is None else codec.encode_targets(examples.targets)
         return encoded_steps(codec.encode(examples.inputs), targets, each_step=self._each_step)
 

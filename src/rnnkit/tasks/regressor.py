@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from rnnkit.codecs import Examples, ForecasterCodec, RegressorCodec
+from rnnkit.codecs import AnyExamples, ForecasterCodec, RegressorCodec
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.regressor import NEEDS_Y
 from rnnkit.errors import OptionError
@@ -64,7 +64,7 @@ class SequenceRegressor(
 
     # -- answers --------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: object) -> Any:
         """output="last": (n,), or (n, K) where y had K columns. "step": such an array for each
         series, a row a step."""
         answers, codec = self._numbers(self._inputs(X)), self.codec_
@@ -72,7 +72,7 @@ class SequenceRegressor(
             return [codec.as_given(rows) for rows in answers]
         return codec.as_given(np.stack(answers))
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: object, y: object = None) -> float:
         """R^2 of the answers: 1 is perfect, 0 what the mean of y reaches; all steps count alike.
 
         y: may be left out of a forecast.
@@ -89,7 +89,7 @@ class SequenceRegressor(
         known = ~np.isnan(targets).any(axis=1)
         return float(r2_score(targets[known], said[known]))
 
-    def predict_step(self, x: Any) -> Any:
+    def predict_step(self, x: object) -> Any:
         """The answer to one more step, going on from the steps of the calls before.
 
         x: a number or (F,) numbers; of B series side by side (B,) or (B, F). The answer has x's
@@ -112,7 +112,7 @@ class SequenceRegressor(
             self.__dict__.pop(name, None)
         return self
 
-    def _numbers(self, examples: Examples[Any, Any]) -> list[np.ndarray]:
+    def _numbers(self, examples: AnyExamples) -> list[np.ndarray]:
         """(K,), or (T, K) for each sequence, in the units of y."""
 
         def answer(batch: StepBatch) -> list[Tensor]:
@@ -120,7 +120,7 @@ class SequenceRegressor(
             return batch.source.x.with_data(said).to_sequences() if self._each_step else list(said)
 
         codec = self.codec_
-        inputs = Examples[Any, Any](examples.inputs)
+        inputs = AnyExamples(examples.inputs)
         rows = [codec.scale.decode(row.numpy()) for row in self._answers(inputs, answer)]
         if isinstance(codec, ForecasterCodec):
             return [
@@ -143,7 +143,7 @@ class SequenceRegressor(
 
     # -- learning -------------------------------------------------------------------------------
 
-    def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
+    def _partial_fit(self, X: object, y: object, classes: object) -> None:
         if not self._goes_on:
             super()._partial_fit(X, y, classes)
             return
@@ -190,13 +190,13 @@ class SequenceRegressor(
     def _codec_type(self) -> type[RegressorCodec]:
         return ForecasterCodec if self._each_step else RegressorCodec
 
-    def _examples(self, codec: RegressorCodec, X: Any, y: Any) -> Examples[Any, Any]:
+    def _examples(self, codec: RegressorCodec, X: object, y: object) -> AnyExamples:
         if isinstance(codec, ForecasterCodec):
             return codec.read_targets(X, y)
         required(y, "SequenceRegressor", NEEDS_Y)
         return codec.read(X, y)
 
-    def _to_inspect(self, X: Any, y: Any) -> Examples[Any, Any]:
+    def _to_inspect(self, X: object, y: object) -> AnyExamples:
         wanted = y is not None or self.forecasts_
         return self._pairs(self.codec_, X, y) if wanted else self._inputs(X)
 

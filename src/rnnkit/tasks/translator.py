@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from torch import Tensor, nn
 
-from rnnkit.codecs import Examples, TranslatorCodec
+from rnnkit.codecs import AnyExamples, TranslatorCodec
 from rnnkit.codecs.reading import read_texts
 from rnnkit.codecs.sentences import SourceVectorizer, one_sentence
 from rnnkit.learn import Callback
@@ -58,7 +56,7 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
     module_: TranslatorNetwork
 
     def translate(
-        self, X: Any, *, n_best: int = 1, beam_size: int | None = None
+        self, X: object, *, n_best: int = 1, beam_size: int | None = None
     ) -> list[list[Translation]]:
         """The `n_best` translations of each text by beam search, best first.
 
@@ -66,7 +64,7 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
         """
         return self._found(self._inputs(X), n_best, beam_size)
 
-    def align(self, X: Any, y: Any = None) -> list[Alignment]:
+    def align(self, X: object, y: object = None) -> list[Alignment]:
         """Where the decoder looks in each text while it says its translation, or y where given.
 
         Each `Alignment` has the S steps of the source, the U tokens of the translation as its
@@ -88,7 +86,7 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
         sources = map(codec.step_labels, examples.inputs)
         return list(map(alignment_of, texts, sources, tokens, self._answers(examples, answer)))
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: object, y: object) -> float:
         """chrF of the translations against y, from 0 to 1 (sacreBLEU's, over the whole corpus).
 
         Source: Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation".
@@ -127,9 +125,7 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
     def _callbacks(self) -> list[Callback]:
         return [OwnTokens(self.scheduled_sampling)] if self.scheduled_sampling else []
 
-    def _encode(
-        self, codec: TranslatorCodec, examples: Examples[Any, Any]
-    ) -> Encoded[TranslatorBatch]:
+    def _encode(self, codec: TranslatorCodec, examples: AnyExamples) -> Encoded[TranslatorBatch]:
         numbers = codec.encode(examples.inputs)
         # Sorted by source, then by target: both sides of a batch are of like length.
         lengths = numbers.lengths.astype(np.float64)

@@ -40,7 +40,7 @@ from rnnkit import archive, randomness
 from rnnkit.batch import Batches
 from rnnkit.bptt import policy_of
 from rnnkit.cells import initialize_, set_bptt
-from rnnkit.codecs import Codec, Examples
+from rnnkit.codecs import AnyExamples, Codec
 from rnnkit.diagnose import Subject
 from rnnkit.errors import OptionError, TrainingError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
@@ -112,7 +112,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         """What is minimized."""
 
     @abstractmethod
-    def _encode(self, codec: C, examples: Examples[Any, Any]) -> Encoded[B]:
+    def _encode(self, codec: C, examples: AnyExamples) -> Encoded[B]:
         """Examples as numbers; without targets for prediction."""
 
     @abstractmethod
@@ -126,11 +126,11 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         check(self)
         policy_of(self.bptt)
 
-    def _check_targets(self, y: Any) -> Any:
+    def _check_targets(self, y: object) -> Any:
         """Targets as scikit-learn wants them checked, before the codec reads them."""
         return y
 
-    def _examples(self, codec: C, X: Any, y: Any) -> Examples[Any, Any]:
+    def _examples(self, codec: C, X: object, y: object) -> AnyExamples:
         """Inputs and targets like those of the fit, as the codec reads them."""
         return codec.read(X, self._check_targets(y))
 
@@ -178,10 +178,10 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: object,
+        y: object = None,
         *,
-        validation: tuple[Any, Any] | None = None,
+        validation: tuple[object, object] | None = None,
         callbacks: Iterable[Callback] = (),
     ) -> Self:
         """Learn from sequences X and targets y.
@@ -204,7 +204,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
             )
         return self
 
-    def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> Self:
+    def partial_fit(self, X: object, y: object = None, *, classes: object = None) -> Self:
         """Go once over X and y, keeping what was learnt before.
 
         The first call fixes the vocabulary and the classes (`classes` names those that X does not
@@ -232,7 +232,11 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         vars(self).update(vars(learner))
 
     def _fit(
-        self, X: Any, y: Any, validation: tuple[Any, Any] | None, callbacks: list[Callback]
+        self,
+        X: object,
+        y: object,
+        validation: tuple[object, object] | None,
+        callbacks: list[Callback],
     ) -> None:
         self._check_options()
         codec, examples = self._codec_type().begin(self, X, self._check_targets(y))
@@ -248,7 +252,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
             valid = None if held_out is None else self._encode(codec, held_out)
             self._train(data, valid, seed, callbacks)
 
-    def _partial_fit(self, X: Any, y: Any, classes: Any) -> None:
+    def _partial_fit(self, X: object, y: object, classes: object) -> None:
         self._check_options()
         begun = hasattr(self, "module_")
         if begun:
@@ -271,7 +275,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
                 running.train_batch(batch)
             self.module_.eval()
 
-    def _begin_fit(self, codec: C, examples: Examples[Any, Any]) -> Encoded[B]:
+    def _begin_fit(self, codec: C, examples: AnyExamples) -> Encoded[B]:
         """Let the codec learn, and make the network before its first step."""
         start = self._start(codec)
         if start is None:
@@ -357,20 +361,20 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
 
     # -- predict --------------------------------------------------------------------------------
 
-    def _inputs(self, X: Any) -> Examples[Any, Any]:
+    def _inputs(self, X: object) -> AnyExamples:
         """Inputs like those of the fit, checked, for a model that is fitted."""
         check_is_fitted(self, "module_")
         examples = self.codec_.read(X)
         self._check_columns(self.codec_, X, reset=False)
         return examples
 
-    def _pairs(self, codec: C, X: Any, y: Any) -> Examples[Any, Any]:
+    def _pairs(self, codec: C, X: object, y: object) -> AnyExamples:
         """Inputs and targets like those of the fit, checked."""
         examples = self._examples(codec, X, y)
         self._check_columns(codec, X, reset=False)
         return examples
 
-    def _answers(self, examples: Examples[Any, Any], answer: Callable[[B], Sequence[R]]) -> list[R]:
+    def _answers(self, examples: AnyExamples, answer: Callable[[B], Sequence[R]]) -> list[R]:
         """`answer(batch)` gives one result a sequence; results come back in order."""
         data = self._encode(self.codec_, examples)
         results: dict[int, R] = {}
@@ -381,7 +385,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
                 results |= zip(indices.tolist(), answer(batch), strict=True)
         return [results[index] for index in range(len(data))]
 
-    def subject(self, X: Any, y: Any = None) -> Subject:
+    def subject(self, X: object, y: object = None) -> Subject:
         """The fitted network on these examples, for `rnnkit.diagnose`; without y no loss."""
         check_is_fitted(self, "module_")
         examples = self._to_inspect(X, y)
@@ -397,15 +401,15 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
             labels=self._step_labels(examples),
         )
 
-    def _step_labels(self, examples: Examples[Any, Any]) -> list[str]:
+    def _step_labels(self, examples: AnyExamples) -> list[str]:
         """What the steps of the first example are called."""
         return self.codec_.step_labels(examples.inputs[0])
 
-    def _to_inspect(self, X: Any, y: Any) -> Examples[Any, Any]:
+    def _to_inspect(self, X: object, y: object) -> AnyExamples:
         """The examples of `subject`."""
         return self._inputs(X) if y is None else self._pairs(self.codec_, X, y)
 
-    def _check_columns(self, codec: C, X: Any, *, reset: bool) -> None:
+    def _check_columns(self, codec: C, X: object, *, reset: bool) -> None:
         """Note (reset) or compare the columns of a table of series."""
         if codec.kind == "series":
             check_columns(self, X, reset=reset)
@@ -435,7 +439,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
 
     @classmethod
     def from_archive(
-        cls, header: Mapping[str, Any], tensors: Mapping[str, Tensor], **given: Any
+        cls, header: archive.Header, tensors: Mapping[str, Tensor], **given: Any
     ) -> Self:
         """The estimator that `save` wrote.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
@@ -16,7 +14,7 @@ __all__ = ["COLUMNS", "check_columns"]
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-def check_columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+def check_columns(estimator: BaseEstimator, X: object, *, reset: bool) -> None:
     """Hold a table of series (one a row) against the columns of the fit, as scikit-learn does.
 
     reset: True in a first fit, which only notes them. Series of other lengths come in a list.

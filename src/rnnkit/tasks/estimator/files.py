@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rnnkit.archive import Header
 from rnnkit.bptt import Policy, policy_of
+from rnnkit.codecs.codec import Json
 from rnnkit.errors import ArchiveError
 from rnnkit.networks import build
 from rnnkit.plans import GivenEncoder, Plan
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-def header_of(estimator: Any) -> dict[str, Any]:
+def header_of(estimator: Any) -> Header:
     """What the file says beside the weights, as plain JSON."""
     params = estimator.get_params(deep=False)
     given = [name for name, value in params.items() if callable(value)]
@@ -57,7 +59,7 @@ def header_of(estimator: Any) -> dict[str, Any]:
     }
 
 
-def parameters_from(header: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_from(header: Header, given: Mapping[str, object]) -> dict[str, Any]:
     """The constructor's arguments. Raises ArchiveError where a callable is missing."""
     missing = [name for name in header["given"] if name not in given]
     if missing:
@@ -68,13 +70,13 @@ def parameters_from(header: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     return {**{name: _from_plain(value) for name, value in header["params"].items()}, **given}
 
 
-def codec_of(header: Mapping[str, Any]) -> dict[str, Any]:
+def codec_of(header: Header) -> Json:
     """What the file says of the codec, whatever its format."""
-    codec: dict[str, Any] = header["codec"] if "codec" in header else format1.codec_json(header)
+    codec: Json = header["codec"] if "codec" in header else format1.codec_json(header)
     return codec
 
 
-def restore_columns(estimator: Any, columns: Mapping[str, Any]) -> None:
+def restore_columns(estimator: object, columns: Mapping[str, object]) -> None:
     """Give an estimator back what was known of its table."""
     for name, value in columns.items():
         plain = np.array(value, dtype=object) if isinstance(value, list) else value
@@ -118,7 +120,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         raise ArchiveError(f"the file's weights do not fit its parameters: {error}.") from None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):

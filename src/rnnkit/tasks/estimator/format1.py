@@ -6,41 +6,40 @@ has no plan, which follows from parameters and codec.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+from rnnkit.codecs.codec import Json
 
 __all__ = ["codec_json"]
 
-Json = Mapping[str, Any]
 
-
-def codec_json(header: Json) -> dict[str, Any]:
+def codec_json(header: Json) -> Json:
     """What `Codec.from_json` of the file's estimator reads."""
     added = _ADDED.get(header["estimator"], _nothing)
     return {**header["state"], **added(header["params"], header["state"])}
 
 
-def _nothing(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - the others' form
+def _nothing(params: Json, state: Json) -> Json:  # noqa: ARG001 - the others' form
     return {}
 
 
-def _regressor(params: Json, state: Json) -> dict[str, Any]:
+def _regressor(params: Json, state: Json) -> Json:
     return {"differences": state["forecasts"] and params["differences"]}
 
 
-def _tagger(params: Json, state: Json) -> dict[str, Any]:
+def _tagger(params: Json, state: Json) -> Json:
     return {"spells": state["kind"] == "text" and params["character_size"] > 0}
 
 
-def _translator(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - as the others
+def _translator(params: Json, state: Json) -> Json:  # noqa: ARG001 - as the others
     return {name: params[name] for name in ("source_level", "target_level", "normalize")}
 
 
-def _captioner(params: Json, state: Json) -> dict[str, Any]:  # noqa: ARG001 - as the others
+def _captioner(params: Json, state: Json) -> Json:  # noqa: ARG001 - as the others
     return {"target_level": params["target_level"]}
 
 
-_ADDED: dict[str, Callable[[Json, Json], dict[str, Any]]] = {
+_ADDED: dict[str, Callable[[Json, Json], Json]] = {
     "SequenceRegressor": _regressor,
     "SequenceTagger": _tagger,
     "Translator": _translator,

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from torch import Tensor, nn
 
-from rnnkit.codecs import Examples
+from rnnkit.codecs import AnyExamples
 from rnnkit.packed import Layout
 
 __all__ = ["Encoded", "Output", "Start"]
@@ -52,7 +52,7 @@ class Output:
 class Start(Protocol):
     """What a fit begins with, in place of words and weights of its own."""
 
-    def teach(self, codec: Any, options: Any, examples: Examples[Any, Any]) -> None:
+    def teach(self, codec: Any, options: Any, examples: AnyExamples) -> None:
         """Let a codec learn, in place of `Codec.learn`."""
 
     def begin(self, network: nn.Module, codec: Any) -> None:

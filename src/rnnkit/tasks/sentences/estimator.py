@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from numbers import Integral
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnkit.codecs import CaptionerCodec, Examples, TranslatorCodec
+from rnnkit.codecs import AnyExamples, CaptionerCodec, Examples, TranslatorCodec
 from rnnkit.codecs.sentences import TargetVectorizer
 from rnnkit.errors import InputError, OptionError
 from rnnkit.metrics import most_agreed
@@ -43,11 +43,11 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
         """What makes ids of targets, and texts of ids."""
         return self.codec_.target
 
-    def predict(self, X: Any) -> list[str]:
+    def predict(self, X: object) -> list[str]:
         """The best sentence for each input."""
         return self._texts(self._inputs(X))
 
-    def predict_proba(self, X: Any) -> list[np.ndarray]:
+    def predict_proba(self, X: object) -> list[np.ndarray]:
         """The softmax over the target's vocabulary at each token of the predicted sentence.
 
         (U + 1, V) for each input, the last row where the sentence ends; rows sum to 1.
@@ -65,7 +65,7 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
 
     def sample(
         self,
-        X: Any,
+        X: object,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -82,7 +82,7 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
 
     def consensus(
         self,
-        X: Any,
+        X: object,
         *,
         draws: int = 32,
         temperature: float = 1.0,
@@ -104,16 +104,16 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
 
     # -- searches -------------------------------------------------------------------------------
 
-    def _texts(self, inputs: Examples[Any, Any]) -> list[str]:
+    def _texts(self, inputs: AnyExamples) -> list[str]:
         """The best sentence for each input."""
         return [best[0].text for best in self._found(inputs, 1, None)]
 
-    def _with_texts(self, inputs: Examples[Any, Any], texts: list[str]) -> Examples[Any, Any]:
+    def _with_texts(self, inputs: AnyExamples, texts: list[str]) -> AnyExamples:
         """Inputs with these sentences as their targets."""
         return Examples(inputs.inputs, texts)
 
     def _found(
-        self, inputs: Examples[Any, Any], n_best: int, beam_size: int | None
+        self, inputs: AnyExamples, n_best: int, beam_size: int | None
     ) -> list[list[Sentence]]:
         """The `n_best` sentences for each input by beam search, best first.
 
@@ -125,7 +125,7 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
         return [[Sentence.of(one, self.codec_.target) for one in several] for several in found]
 
     def _drawn(
-        self, X: Any, draw: Draw, random_state: int | None, count: int = 1
+        self, X: object, draw: Draw, random_state: int | None, count: int = 1
     ) -> list[list[Sentence]]:
         """`count` random sentences for each input, drawn token by token from the softmax."""
         inputs, generator = self._inputs(X), np.random.default_rng(random_state)
