@@ -34,7 +34,7 @@ def parameters(cls: type) -> str:
     """The options of a class as a docstring's section, as numpydoc has it.
 
     >>> print(parameters(ESTIMATORS["LanguageModel"]).splitlines()[2])
-    init : default 'orthogonal'
+    lower : default False
     """
     lines = ["Parameters", "----------"]
     for one in _grouped(cls):

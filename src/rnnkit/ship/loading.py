@@ -25,8 +25,8 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
     if not isinstance(name, str) or name not in known:
         raise ArchiveError(
             f"{path}: holds a {name!r}, which this rnnkit does not know "
-            f"(known: {', '.join(known)}). Import the module that defines it, if it is of your "
-            f"own, or upgrade rnnkit."
+            f"(known: {', '.join(known)}). Upgrade rnnkit, or import the module that defines it, if "
+            f"it is of your own."
         )
     try:
         return known[name].from_archive(header, from_arrays(arrays), **given)
