@@ -34,15 +34,15 @@ def describe(path: Path) -> Facts:
     No tensor is read. Raises ArchiveError if this is no model of rnnkit.
     """
     header = archive.read_header(path)
-    state = header.get("state", {})
-    labels = state.get("labels")
+    codec = header.get("codec", header.get("state", {}))  # format 1 calls it "state"
+    labels = codec.get("labels")
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "format": header["format"],
         "estimator": header.get("estimator"),
         "parameters": archive.count_numbers(path),
-        "vocabularies": dict(_vocabularies(state)),
+        "vocabularies": dict(_vocabularies(codec)),
         "labels": None if labels is None else labels["values"],
         "history": _summary(header.get("history")),
         "settings": header.get("params"),
@@ -53,9 +53,9 @@ def describe(path: Path) -> Facts:
 _NAMES = {"tokenizer": "tokens"}
 
 
-def _vocabularies(state: Facts, prefix: str = "") -> Iterator[tuple[str, int]]:
+def _vocabularies(codec: Facts, prefix: str = "") -> Iterator[tuple[str, int]]:
     """Entries of each tokenizer's index, wherever a vectorizer keeps one."""
-    for name, value in state.items():
+    for name, value in codec.items():
         if isinstance(value, str) and '"word_index"' in value:
             yield prefix or _NAMES.get(name, name), _index_size(json.loads(value))
         elif isinstance(value, dict):
