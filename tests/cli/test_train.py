@@ -131,7 +131,7 @@ def test_tags_may_be_lists_in_jsonl_or_plain_columns(run, tmp_path):
         out = tmp_path / f"{path.suffix}.rnn"
         result = run("train", "tag", path, "--out", out, *QUICK, "-q")
         assert result.code == 0, result.err
-        assert read_header(out)["state"]["labels"]["values"] == ["N", "V"]
+        assert read_header(out)["codec"]["labels"]["values"] == ["N", "V"]
 
 
 def test_translations_may_be_in_two_files(run, data, tmp_path):

@@ -103,7 +103,7 @@ def fit(model: AnyEstimator, dataset: AnyDataset, valid: AnyDataset | None, *, o
                 dataset.X, dataset.y, validation=None if valid is None else (valid.X, valid.y)
             )
         except TrainingError as error:
-            raise _keep_best(model, out, error) from None
+            raise _keep_best(out, error) from None
     seconds = time.perf_counter() - began
     return Fitted(model, seconds, model.history_.stopped == "interrupted")
 
@@ -115,8 +115,9 @@ def save(model: AnyEstimator, out: Path) -> int:
     return out.stat().st_size
 
 
-def _keep_best(model: AnyEstimator, out: Path, error: TrainingError) -> Exception:
+def _keep_best(out: Path, error: TrainingError) -> Exception:
     """What to raise; hours of training before the error are not lost."""
+    model: AnyEstimator = error.fitted
     # Where nothing was validated, the last weights may be what is broken.
     whole = all(bool(weight.isfinite().all()) for weight in model.module_.parameters())
     if not model.history_.epochs or not whole:
