@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnkit import archive, tasks
-from rnnkit.errors import ArchiveError, MissingDependencyError
+from rnnkit.errors import ArchiveError, MissingDependencyError, OptionError
+from rnnkit.options import options_of
 from rnnkit.tasks import AnyEstimator, SequenceEstimator
 from rnnkit.tensors import from_arrays
 
@@ -25,7 +26,8 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
     """The estimator in a model file, ready to predict.
 
     given: callables that the file cannot hold, such as `analyzer=`.
-    Raises ArchiveError if the file is missing, cut short, altered, of another kind or newer.
+    Raises ArchiveError if the file is missing, cut short, altered, of another kind or newer, and
+    OptionError for a name that is no option of the estimator.
     """
     header, arrays = archive.read(path)
     name = header.get("estimator")
@@ -34,6 +36,9 @@ def load(path: str | Path, **given: Any) -> AnyEstimator:
             f"{path}: holds a {name!r}, which this rnnkit does not know "
             f"(known: {', '.join(ESTIMATORS)}). Upgrade rnnkit."
         )
+    unknown = sorted(given.keys() - options_of(ESTIMATORS[name]).keys())
+    if unknown:
+        raise OptionError(f"load(path, {unknown[0]}=...): a {name} has no such option.")
     try:
         return ESTIMATORS[name].from_archive(header, from_arrays(arrays), **given)
     except (ArchiveError, MissingDependencyError):
