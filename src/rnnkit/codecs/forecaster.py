@@ -118,6 +118,11 @@ def _columns(rows: Any) -> np.ndarray:
         array = np.asarray(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"a series is not made of numbers: {error}.") from None
+    if array.ndim not in (1, 2):
+        raise InputError(
+            f"a series or its targets have shape {array.shape}, but (steps,) or (steps, features) "
+            f"is expected."
+        )
     return array[:, None] if array.ndim == 1 else array
 
 

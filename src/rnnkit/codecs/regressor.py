@@ -128,5 +128,10 @@ def _one_each(sequences: Sequence[Any], y: Any) -> np.ndarray:
         raise InputError("Input y contains NaN. Leave out sequences without a target.")
     if np.isinf(targets).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
+    if targets.ndim == 0 or 0 in targets.shape[1:]:
+        raise InputError(
+            f"y has shape {targets.shape}, but a number, or K numbers, for each sequence is "
+            f"expected."
+        )
     check_same_length(X=sequences, y=targets)
     return targets.reshape(len(targets), -1)

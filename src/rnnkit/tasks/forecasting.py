@@ -51,9 +51,13 @@ class StepByStep:
 
     def _as_steps(self, x: Any) -> tuple[np.ndarray, bool]:
         """(B, F), and whether x was one series' step alone."""
-        steps, width = np.asarray(x, dtype=np.float64), len(self._codec.vectorizer.means)
+        width = len(self._codec.vectorizer.means)
+        try:
+            steps = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a step is not made of numbers: {error}.") from None
         alone = steps.ndim == 0 or (steps.ndim == 1 and width > 1)
-        steps = steps.reshape(1, -1) if alone else steps.reshape(len(steps), -1)
+        steps = steps.reshape(1 if alone else max(1, len(steps)), -1)
         if steps.shape[1] != width:
             raise InputError(
                 f"a step of shape {np.shape(x)} came, but the model was fitted on series with "
