@@ -272,6 +272,23 @@ def check_an_error_keeps_the_best_epoch(case: Case, fitted: Any, tmp_path: Any) 
     assert NotFinite(**history.failure) == raised.value.where
 
 
+def check_what_was_learnt_says_that_nothing_was_before_a_fit(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    new = clone(fitted)
+    names = [name for name in dir(type(new)) if name.endswith("_") and not name.startswith("_")]
+    assert {"kind_", "num_parameters_"} < set(names)
+    for name in names:
+        assert not hasattr(new, name)
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            getattr(new, name)
+
+
+def check_validation_that_is_no_pair_is_refused(case: Case, fitted: Any, tmp_path: Any) -> None:
+    with pytest.raises(InputError, match=r"a pair \(X, y\) is expected"):
+        clone(fitted).fit(case.X, case.y, validation=case.X)
+
+
 def check_a_fit_that_fails_leaves_the_estimator_as_it_was(
     case: Case, fitted: Any, tmp_path: Any
 ) -> None:

@@ -52,7 +52,7 @@ ALLOWED = {
     "baselines": FOUNDATION | {"data", "vectorize", "metrics"},
 }
 ALLOWED["tasks"] = set(ALLOWED) - {"baselines", "kernels", "native"}
-ALLOWED["ship"] = FOUNDATION | {"diagnose", "tasks"}
+ALLOWED["ship"] = FOUNDATION | {"diagnose", "options", "tasks"}
 ALLOWED["cli"] = set(ALLOWED)
 
 

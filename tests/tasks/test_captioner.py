@@ -250,5 +250,8 @@ def test_bad_options_are_refused(options, message):
 def test_more_answers_than_the_beam_holds_are_refused(fitted):
     with pytest.raises(OptionError, match="n_best=3"):
         fitted.caption(IMAGES, n_best=3, beam_size=2)
+    for option in ({"n_best": 1.5}, {"beam_size": 2.5}, {"n_best": 0}):
+        with pytest.raises(OptionError, match="a whole number above 0 is expected"):
+            fitted.caption(IMAGES, **option)
     with pytest.raises(NotFittedError):
         Captioner().attention_of(IMAGES)

@@ -186,6 +186,8 @@ def test_a_callable_analyzer_is_given_again_to_load(tmp_path):
         rnnkit.load(tmp_path / "m.rnn")
     loaded = rnnkit.load(tmp_path / "m.rnn", analyzer=words)
     assert loaded.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+    with pytest.raises(OptionError, match="a SequenceClassifier has no such option"):
+        rnnkit.load(tmp_path / "m.rnn", tokenizer=words)
 
 
 @pytest.mark.parametrize(

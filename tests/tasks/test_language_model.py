@@ -393,6 +393,7 @@ def test_bad_texts_are_refused_in_the_users_terms(X, words):
         ({"top_k": 0}, "top_k=0"),
         ({"top_p": 1.5}, "top_p=1.5"),
         ({"max_length": 0}, "max_length=0"),
+        ({"max_length": 2.5}, "max_length=2.5, but a whole number above 0 is expected"),
     ],
 )
 def test_bad_ways_of_writing_are_refused_at_once(words, options, song):
@@ -401,7 +402,7 @@ def test_bad_ways_of_writing_are_refused_at_once(words, options, song):
 
 
 def test_a_prompt_is_one_text(words):
-    for prompt in (5, [1, 2], ["a", None]):
+    for prompt in (5, None, [1, 2], ["a", None]):
         with pytest.raises(InputError, match="prompt"):
             words.generate(prompt)
     with pytest.raises(InputError, match="X is empty"):

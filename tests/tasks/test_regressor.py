@@ -206,3 +206,28 @@ def test_wrong_inputs_are_refused_in_the_users_terms():
         SequenceRegressor(**SMALL).fit(walks())
     with pytest.raises(OptionError, match="goes on from step to step"):
         SequenceRegressor(**SMALL).fit(walks(), [1.0] * 4).predict_step(1.0)
+
+
+def test_a_step_that_is_no_number_is_refused_in_words():
+    model = forecaster().fit(walks())
+    with pytest.raises(InputError, match="a step is not made of numbers"):
+        model.predict_step("a")
+    with pytest.raises(InputError, match=r"a step of shape \(0,\) came"):
+        model.predict_step([])
+
+
+@pytest.mark.parametrize("y", [3.0, [[]] * 4])
+def test_targets_that_are_no_numbers_for_each_series_are_refused_in_words(y):
+    with pytest.raises(InputError, match="a number, or K numbers, for each sequence is expected"):
+        SequenceRegressor(**SMALL).fit(walks(4), y)
+
+
+@pytest.mark.parametrize("X", [[None] * 4, [np.zeros((2, 3, 4))] * 4])
+def test_series_of_another_form_are_refused_in_words(X):
+    with pytest.raises(InputError, match=r"\(steps,\) or \(steps, features\) is expected"):
+        forecaster().fit(X)
+
+
+def test_a_target_for_a_whole_series_is_no_target_of_its_steps():
+    with pytest.raises(InputError, match=r"\(steps,\) or \(steps, features\) is expected"):
+        forecaster().fit(walks(4), [1.0, 2.0, 3.0, 4.0])

@@ -8,7 +8,7 @@ import torch
 
 import rnnkit
 from rnnkit import SequenceTagger
-from rnnkit.errors import OptionError
+from rnnkit.errors import InputError, OptionError
 from tests.paths import every_path
 from tests.tasks.inside import batch_of
 
@@ -108,3 +108,8 @@ def test_endings_tell_unknown_words_apart():
 def test_wrong_options_are_named(options, words):
     with pytest.raises(OptionError, match=words):
         tagger(**options).fit(TURNS, TURNING)
+
+
+def test_a_sequence_that_is_none_is_refused_in_words():
+    with pytest.raises(InputError, match=r"X\[1\] is None, but a sequence of steps is expected"):
+        tagger(inputs="series").fit([[1.0, 2.0], None], [["a", "b"], ["a"]])

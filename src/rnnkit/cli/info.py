@@ -34,7 +34,7 @@ def describe(path: Path) -> Facts:
     No tensor is read. Raises ArchiveError if this is no model of rnnkit.
     """
     header = archive.read_header(path)
-    codec = header.get("codec") or header.get("state", {})  # as format 1 called it
+    codec: Facts = header.get("codec") or header.get("state") or {}  # of format 2, of format 1
     labels = codec.get("labels")
     return {
         "file": str(path),

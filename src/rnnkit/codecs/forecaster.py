@@ -115,6 +115,11 @@ class ForecasterCodec(RegressorCodec):
 def _columns(rows: Any) -> np.ndarray:
     """(T,) or (T, K) as (T, K)."""
     array = read_numbers(rows)
+    if array.ndim not in (1, 2):
+        raise InputError(
+            f"a series or its targets have shape {array.shape}, but (steps,) or (steps, features) "
+            f"is expected."
+        )
     return array[:, None] if array.ndim == 1 else array
 
 

@@ -125,4 +125,9 @@ def _one_each(y: object) -> np.ndarray:
         raise InputError("Input y contains NaN. Leave out sequences without a target.")
     if np.isinf(targets).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
+    if targets.ndim == 0 or 0 in targets.shape[1:]:
+        raise InputError(
+            f"y has shape {targets.shape}, but a number, or K numbers, for each sequence is "
+            f"expected."
+        )
     return targets.reshape(len(targets), -1)

@@ -52,6 +52,11 @@ class StepLabelCodec(Codec[In, LabelRows]):
         check_same_length(X=sequences, y=y)
         labels = [_plain_list(row) for row in y]
         for position, (sequence, row) in enumerate(zip(sequences, labels, strict=True)):
+            if not hasattr(sequence, "__len__"):
+                raise InputError(
+                    f"X[{position}] is {sequence!r:.60}, but a sequence of {self.step}s is "
+                    f"expected."
+                )
             if len(sequence) != len(row):
                 raise InputError(
                     f"X[{position}] has {len(sequence)} {self.step}s but y[{position}] has "

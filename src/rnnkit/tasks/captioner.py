@@ -109,7 +109,7 @@ class Captioner(SentenceEstimator[CaptionerCodec, CaptionBatch], CaptionerOption
     @property
     def vectorizer_(self) -> ImageVectorizer | SeriesVectorizer:
         """What brings images to one size, or features to one scale."""
-        return self.codec_.vectorizer
+        return self._learnt.vectorizer
 
     # -- how it is made -------------------------------------------------------------------------
 

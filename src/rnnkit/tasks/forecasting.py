@@ -51,9 +51,13 @@ class StepByStep:
 
     def _as_steps(self, x: object) -> tuple[np.ndarray, bool]:
         """(B, F), and whether x was one series' step alone."""
-        given, width = np.asarray(x, dtype=np.float64), len(self._codec.vectorizer.means)
+        width = len(self._codec.vectorizer.means)
+        try:
+            given = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a step is not made of numbers: {error}.") from None
         alone = given.ndim == 0 or (given.ndim == 1 and width > 1)
-        steps = given.reshape(1, -1) if alone else given.reshape(len(given), -1)
+        steps = given.reshape(1 if alone else max(1, len(given)), -1)
         if steps.shape[1] != width:
             raise InputError(
                 f"a step of shape {given.shape} came, but the model was fitted on series with "

@@ -120,17 +120,17 @@ class StepTagger(
     @property
     def classes_(self) -> np.ndarray:
         """(K,) the labels, sorted."""
-        return self.codec_.labels.classes
+        return self._learnt.labels.classes
 
     @property
     def class_weight_(self) -> list[float] | None:
         """The weight of each class in training; None where all count alike."""
-        return self.codec_.labels.weights
+        return self._learnt.labels.weights
 
     @property
     def vectorizer_(self) -> Any:
         """What makes numbers of sequences."""
-        return self.codec_.vectorizer
+        return self._learnt.vectorizer
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -18,11 +18,11 @@ from rnnkit.codecs import Examples, LanguageCodec
 from rnnkit.codecs.language import EOS, shifted
 from rnnkit.codecs.reading import Text, read_texts
 from rnnkit.decode import Sampler, follow
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import InputError
 from rnnkit.learn import Callback, SizedBatches
 from rnnkit.networks import LanguageNetwork
 from rnnkit.networks.language import rows_first
-from rnnkit.options import LanguageModelOptions
+from rnnkit.options import LanguageModelOptions, Whole
 from rnnkit.packed import Packed
 from rnnkit.plans import LanguagePlan, Plan
 from rnnkit.reserved import UNKNOWN
@@ -193,16 +193,14 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
         is whole. The pieces joined are what `generate` gives.
         """
         check_is_fitted(self, "module_")
-        if max_length < 1:
-            raise OptionError(f"max_length={max_length}, but at least one token is to be written.")
+        Whole(1).check("max_length", max_length)
         pick = _picker(temperature, top_k, top_p, random_state)
         ids = self._follow(self._prompt(prompt), pick, max_length)
         return self.vectorizer_.pieces(ids, after=prompt)
 
     def _prompt(self, prompt: Text) -> np.ndarray:
         """The ids that have been read before the first that is written."""
-        if prompt:
-            read_texts([prompt], "prompt")
+        read_texts([prompt], "prompt")
         return np.concatenate([[EOS], self.vectorizer_.prompt(prompt)]).astype(np.int64)
 
     def _follow(self, read: np.ndarray, pick: Sampler | None, max_length: int) -> Iterator[int]:
@@ -224,7 +222,7 @@ class LanguageModel(SequenceEstimator[LanguageCodec, StepBatch], LanguageModelOp
     @property
     def vectorizer_(self) -> DocumentVectorizer:
         """What makes ids of texts, and texts of ids."""
-        return self.codec_.vectorizer
+        return self._learnt.vectorizer
 
     # -- how it is made -------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ class SequenceReader(LanguageStart, SequenceEstimator[S, StepBatch], Generic[S])
     @property
     def vectorizer_(self) -> Vectorizer:
         """What makes numbers of sequences."""
-        return self.codec_.vectorizer
+        return self._learnt.vectorizer
 
     def _start(self, codec: S) -> Start | None:
         path = self.language_model

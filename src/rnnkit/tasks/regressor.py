@@ -131,7 +131,7 @@ class SequenceRegressor(
     @property
     def forecasts_(self) -> bool:
         """Whether the targets are the series' own next values."""
-        return self.codec_.forecasts
+        return self._learnt.forecasts
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -179,7 +179,7 @@ class SequenceRegressor(
         if not self._goes_on:
             raise OptionError(
                 f"{what} goes on from step to step, which needs output='step' in one direction "
-                f" (output={self.output!r}, bidirectional={self.bidirectional!r})."
+                f"(output={self.output!r}, bidirectional={self.bidirectional!r})."
             )
 
     def _check_options(self) -> None:

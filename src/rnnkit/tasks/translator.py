@@ -97,7 +97,7 @@ class Translator(SentenceEstimator[TranslatorCodec, TranslatorBatch], Translator
     @property
     def source_vectorizer_(self) -> SourceVectorizer:
         """What makes ids of sources."""
-        return self.codec_.source
+        return self._learnt.source
 
     # -- how it is made -------------------------------------------------------------------------
 

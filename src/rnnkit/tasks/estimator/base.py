@@ -42,7 +42,7 @@ from rnnkit.bptt import policy_of
 from rnnkit.cells import initialize_, set_bptt
 from rnnkit.codecs import AnyExamples, Codec
 from rnnkit.diagnose import Subject
-from rnnkit.errors import OptionError, TrainingError
+from rnnkit.errors import InputError, OptionError, TrainingError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import TokenEmbedding, WordEmbedding, build, count_parameters
 from rnnkit.options import check
@@ -246,7 +246,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
             generator = np.random.default_rng(seed)
             train, held_out = codec.hold_out(examples, self.validation_fraction, generator)
         else:
-            train, held_out = examples, self._pairs(codec, *validation)
+            train, held_out = examples, self._pairs(codec, *_pair(validation))
         with randomness.using(torch.Generator().manual_seed(seed)):
             data = self._begin_fit(codec, train)
             valid = None if held_out is None else self._encode(codec, held_out)
@@ -417,9 +417,15 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
     # -- what was learnt ------------------------------------------------------------------------
 
     @property
+    def _learnt(self) -> C:
+        """The codec of a fit; before one its attributes raise NotFittedError."""
+        check_is_fitted(self, "codec_")
+        return self.codec_
+
+    @property
     def kind_(self) -> str:
         """What X holds: "text", "series", "ids", "images" or "frames"."""
-        return self.codec_.kind
+        return self._learnt.kind
 
     @property
     def num_parameters_(self) -> int:
@@ -471,6 +477,17 @@ AnyEstimator: TypeAlias = SequenceEstimator[Any, Any]
 def known_estimators() -> dict[str, type[AnyEstimator]]:
     """All that can be made, by the names that model files know them by."""
     return _KNOWN.by_name()
+
+
+def _pair(validation: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Raise InputError unless these are X and y."""
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise InputError(
+            f"validation is {type(validation).__name__} {validation!r:.40}, but a pair (X, y) is "
+            f"expected."
+        )
+    X, y = validation
+    return X, y
 
 
 def _seed(random_state: int | np.random.RandomState | None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from numbers import Integral
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from rnnkit.codecs import AnyExamples, CaptionerCodec, Examples, TranslatorCodec
 from rnnkit.codecs.sentences import TargetVectorizer
-from rnnkit.errors import InputError, OptionError
+from rnnkit.errors import InputError
 from rnnkit.metrics import most_agreed
 from rnnkit.networks import AttentionDecoder, DecoderState, Memory
+from rnnkit.options import Whole
 from rnnkit.options.networks import Decoder, Network
 from rnnkit.options.training import LabelSmoothing
 from rnnkit.plans import Decoder as DecoderPlan
@@ -41,7 +41,7 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
     @property
     def target_vectorizer_(self) -> TargetVectorizer:
         """What makes ids of targets, and texts of ids."""
-        return self.codec_.target
+        return self._learnt.target
 
     def predict(self, X: object) -> list[str]:
         """The best sentence for each input."""
@@ -97,9 +97,8 @@ class SentenceEstimator(LabelSmoothing, Decoder, Network, SequenceEstimator[S, P
         `rnnkit.metrics.most_agreed`.
         random_state: a seed; None draws others each time.
         """
-        if not isinstance(draws, Integral) or draws < 1:
-            raise OptionError(f"draws={draws!r}, but it must be a whole number above 0.")
-        several = self._drawn(X, Draw(temperature, top_k, top_p), random_state, int(draws))
+        Whole(1).check("draws", draws)
+        several = self._drawn(X, Draw(temperature, top_k, top_p), random_state, draws)
         return [some[most_agreed([one.text for one in some])] for some in several]
 
     # -- searches -------------------------------------------------------------------------------

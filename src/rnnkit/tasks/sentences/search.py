@@ -12,6 +12,7 @@ from rnnkit.codecs.sentences import BOUNDARY, TargetVectorizer
 from rnnkit.decode import Hypothesis, beam, greedy, reorder, sample
 from rnnkit.errors import OptionError
 from rnnkit.networks import AttentionDecoder, DecoderState, DecoderStep, Memory
+from rnnkit.options import Whole
 from rnnkit.reserved import UNKNOWN
 
 __all__ = ["Draw", "Search", "Sentence", "check_n_best"]
@@ -114,5 +115,7 @@ class Search:
 
 def check_n_best(n_best: int, beam_size: int) -> None:
     """Raise OptionError unless a beam holds so many answers."""
-    if not 1 <= n_best <= beam_size:
-        raise OptionError(f"n_best={n_best} must lie between 1 and beam_size={beam_size}.")
+    Whole(1).check("n_best", n_best)
+    Whole(1).check("beam_size", beam_size)
+    if n_best > beam_size:
+        raise OptionError(f"n_best={n_best}, but a beam of beam_size={beam_size} holds fewer.")
