@@ -150,3 +150,8 @@ def test_the_page_of_options_is_up_to_date():
 def test_help_on_an_estimator_tells_its_options(name):
     estimator = getattr(rnnkit, name)
     assert parameters(estimator) in estimator.__doc__
+
+
+def test_an_array_is_no_name_of_a_table():
+    with pytest.raises(OptionError, match="but 'balanced' or a dict is expected"):
+        check(rnnkit.SequenceClassifier(class_weight=np.ones(2)))
