@@ -284,6 +284,21 @@ def check_what_was_learnt_says_that_nothing_was_before_a_fit(
             getattr(new, name)
 
 
+def check_options_may_be_numpys_as_a_search_gives_them(
+    case: Case, fitted: Any, tmp_path: Any
+) -> None:
+    options = {
+        name: np.asarray(value)[()]
+        for name, value in fitted.get_params().items()
+        if isinstance(value, bool | int | float)
+    }
+    plain = clone(fitted).set_params(max_epochs=1).fit(case.X, case.y)
+    model = clone(fitted).set_params(**options).set_params(max_epochs=np.int64(1))
+    model.fit(case.X, case.y).save(tmp_path / "model.rnn")
+    for same in (model, rnnkit.load(tmp_path / "model.rnn")):
+        assert_same(outputs(same, case.X[:4]), outputs(plain, case.X[:4]), 0.0)
+
+
 def check_validation_that_is_no_pair_is_refused(case: Case, fitted: Any, tmp_path: Any) -> None:
     with pytest.raises(InputError, match=r"a pair \(X, y\) is expected"):
         clone(fitted).fit(case.X, case.y, validation=case.X)

@@ -173,6 +173,11 @@ def test_help_on_an_estimator_tells_its_options(name):
     assert parameters(estimator) in estimator.__doc__
 
 
+def test_an_array_is_no_name_of_a_table():
+    with pytest.raises(OptionError, match="but 'balanced' or a dict is expected"):
+        check(rnnkit.SequenceClassifier(class_weight=np.ones(2)))
+
+
 # -- estimators of the user's own ---------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ def test_classes_that_are_not_named_weigh_one():
     [
         ({"d": 1.0}, r"names \['d'\], which y does not hold"),
         ({"a": 0.0}, "weights are above 0"),
+        ({"a": "1"}, "weights are above 0"),
         ("balanced", "which has no 'c': give a dict"),
     ],
 )

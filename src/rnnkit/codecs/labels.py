@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -105,7 +106,7 @@ def _given_weights(weights: Mapping[Hashable, float], classes: np.ndarray) -> li
     unknown = set(weights) - set(classes.tolist())
     if unknown:
         raise OptionError(f"class_weight names {sorted(map(str, unknown))}, which y does not hold.")
-    if not all(weight > 0 for weight in weights.values()):
+    if not all(isinstance(weight, Real) and weight > 0 for weight in weights.values()):
         raise OptionError(f"class_weight={weights}, but weights are above 0.")
     return [float(weights.get(one, 1.0)) for one in classes.tolist()]
 

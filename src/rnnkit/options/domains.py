@@ -197,7 +197,7 @@ class Table(Domain):
         self.names = names
 
     def holds(self, value: object) -> bool:
-        return isinstance(value, Mapping) or value in self.names
+        return isinstance(value, Mapping) or (isinstance(value, str) and value in self.names)
 
     def __str__(self) -> str:
         return " or ".join([*map(repr, self.names), "a dict"])

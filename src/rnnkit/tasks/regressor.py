@@ -164,6 +164,9 @@ class SequenceRegressor(
 
     @property
     def _each_step(self) -> bool:
+        # What was learnt stays as it is, whatever `output` is set to for the next fit.
+        if hasattr(self, "codec_"):
+            return isinstance(self.codec_, ForecasterCodec)
         return self.output == "step"
 
     @property

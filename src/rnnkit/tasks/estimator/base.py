@@ -219,11 +219,17 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         return self
 
     def _unfitted(self) -> Self:
-        """A copy that has learnt nothing. A fit works on it, and only then becomes it."""
+        """A copy that has learnt nothing. A fit works on it, and only then becomes it.
+
+        Its options are plain: a search over arrays gives numpy's, which neither torch nor JSON
+        takes everywhere.
+        """
         learner = copy.copy(self)
-        for name in vars(self):
+        for name, value in vars(self).items():
             if (name.endswith("_") and not name.startswith("_")) or name in self._running:
                 vars(learner).pop(name, None)
+            elif isinstance(value, np.generic):
+                setattr(learner, name, value.item())
         return learner
 
     def _become(self, learner: Self) -> None:
