@@ -32,7 +32,6 @@ from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -42,7 +41,7 @@ from rnnkit.bptt import policy_of
 from rnnkit.cells import initialize_, set_bptt
 from rnnkit.codecs import AnyExamples, Codec
 from rnnkit.diagnose import Subject
-from rnnkit.errors import InputError, OptionError, TrainingError
+from rnnkit.errors import OptionError, TrainingError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
 from rnnkit.networks import TokenEmbedding, WordEmbedding, build, count_parameters
 from rnnkit.options import check
@@ -51,6 +50,7 @@ from rnnkit.plans import Plan
 from rnnkit.tasks.estimator import files
 from rnnkit.tasks.estimator.columns import check_columns
 from rnnkit.tasks.estimator.docstrings import tell_options
+from rnnkit.tasks.estimator.given import pair_of, seed_of
 from rnnkit.tasks.estimator.inspection import subject_of
 from rnnkit.tasks.estimator.known import Known
 from rnnkit.tasks.estimator.objectives import Objective
@@ -247,12 +247,12 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         self._check_options()
         codec, examples = self._codec_type().begin(self, X, self._check_targets(y))
         self._check_columns(codec, X, reset=True)
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         if validation is None:
             generator = np.random.default_rng(seed)
             train, held_out = codec.hold_out(examples, self.validation_fraction, generator)
         else:
-            train, held_out = examples, self._pairs(codec, *_pair(validation))
+            train, held_out = examples, self._pairs(codec, *pair_of(validation))
         with randomness.using(torch.Generator().manual_seed(seed)):
             data = self._begin_fit(codec, train)
             valid = None if held_out is None else self._encode(codec, held_out)
@@ -269,7 +269,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         self._check_columns(codec, X, reset=not begun)
         running: Trainer | None = getattr(self, "_trainer", None)
         self._calls = call = getattr(self, "_calls", 0) + 1
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         # Each call has its own order and dropout, or the same units would be dropped every time.
         with randomness.using(torch.Generator().manual_seed(seed + call)):
             data = self._encode(codec, examples) if begun else self._begin_fit(codec, examples)
@@ -483,22 +483,3 @@ AnyEstimator: TypeAlias = SequenceEstimator[Any, Any]
 def known_estimators() -> dict[str, type[AnyEstimator]]:
     """All that can be made, by the names that model files know them by."""
     return _KNOWN.by_name()
-
-
-def _pair(validation: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Raise InputError unless these are X and y."""
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise InputError(
-            f"validation is {type(validation).__name__} {validation!r:.40}, but a pair (X, y) is "
-            f"expected."
-        )
-    X, y = validation
-    return X, y
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    """What a fit's generators begin with; without a random_state another one every time."""
-    if random_state is None:
-        # scikit-learn would draw from numpy's own generator, which belongs to the process.
-        random_state = np.random.RandomState()
-    return int(check_random_state(random_state).randint(2**31 - 1))
