@@ -196,7 +196,7 @@ print(rnnkit.load(sys.argv[1]).predict(["the story actor"]))
         cwd=GUIDE.parent,
     )
     assert "holds a 'LabelSets', which this rnnkit does not know" in run.stdout
-    assert "Import the module that defines it" in run.stdout
+    assert "import the module that defines it" in run.stdout
     assert run.stdout.endswith("[['acting', 'plot']]\n")
 
 
