@@ -178,6 +178,17 @@ def test_an_array_is_no_name_of_a_table():
         check(rnnkit.SequenceClassifier(class_weight=np.ones(2)))
 
 
+def test_verbose_may_be_true():
+    check(rnnkit.SequenceClassifier(verbose=True))
+    with pytest.raises(OptionError, match=r"verbose='1', but a whole number .* True or False"):
+        check(rnnkit.SequenceClassifier(verbose="1"))
+
+
+def test_what_splits_texts_is_a_function():
+    with pytest.raises(OptionError, match="analyzer='words', but a function is expected"):
+        check(rnnkit.SequenceClassifier(analyzer="words"))
+
+
 # -- estimators of the user's own ---------------------------------------------------------------
 
 

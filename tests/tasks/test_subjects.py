@@ -144,3 +144,10 @@ def test_a_model_without_memory_is_refused():
         truncation_audit(model, (X, y))
     with pytest.raises(InputError, match="no recurrent layer"):
         trace(model, X[0])
+
+
+@pytest.mark.parametrize("name", ["classifier", "tagger", "phrases", "translator"])
+def test_a_loss_without_targets_is_refused_in_words(fitted, name):
+    model, X, _ = fitted[name]
+    with pytest.raises(InputError, match="y is None, but a loss needs targets"):
+        truncation_audit(model, (X, None))

@@ -186,10 +186,9 @@ Time = Annotated[
         rich_help_panel=DATA,
     ),
 ]
-Features = Annotated[
+Feature = Annotated[
     list[str] | None,
     typer.Option(
-        "--feature",
         metavar="COLUMN",
         help="A column of numbers; may be repeated (default: all others).",
         rich_help_panel=DATA,

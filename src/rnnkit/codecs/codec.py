@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -96,9 +96,6 @@ class Codec(ABC, Generic[In, T]):
     """
 
     kind: str = "text"
-
-    # Options that are functions: not kept in a file, given again when it is loaded.
-    callables: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -23,8 +23,6 @@ class SequenceCodec(Codec[Any, T]):
 
     vectorizer: what makes numbers of them. longest: steps of the longest series of training.
     """
-
-    callables: ClassVar[tuple[str, ...]] = ("analyzer",)
 
     def __init__(self, kind: str, vectorizer: Vectorizer, longest: int | None = None) -> None:
         self.kind, self.vectorizer, self.longest = kind, vectorizer, longest

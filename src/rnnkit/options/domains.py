@@ -15,6 +15,7 @@ __all__ = [
     "Choice",
     "Domain",
     "Flag",
+    "Function",
     "Number",
     "PathName",
     "Share",
@@ -61,7 +62,7 @@ class Domain(ABC):
 
 
 class Whole(Domain):
-    """Whole numbers from `least` on.
+    """Whole numbers from `least` on. flags: whether True and False are 1 and 0.
 
     >>> Whole(1).check("batch_size", 0)
     Traceback (most recent call last):
@@ -71,16 +72,17 @@ class Whole(Domain):
 
     kinds = (int,)
 
-    def __init__(self, least: int) -> None:
-        self.least = least
+    def __init__(self, least: int, *, flags: bool = False) -> None:
+        self.least, self.flags = least, flags
 
     def holds(self, value: object) -> bool:
-        return (
-            isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= self.least
-        )
+        if not isinstance(value, Integral) or (isinstance(value, bool) and not self.flags):
+            return False
+        return int(value) >= self.least
 
     def __str__(self) -> str:
-        return "a whole number" + (" above 0" if self.least == 1 else f" from {self.least} on")
+        numbers = "a whole number" + (" above 0" if self.least == 1 else f" from {self.least} on")
+        return f"{numbers}, True or False" if self.flags else numbers
 
 
 class Number(Domain):
@@ -201,6 +203,16 @@ class Table(Domain):
 
     def __str__(self) -> str:
         return " or ".join([*map(repr, self.names), "a dict"])
+
+
+class Function(Domain):
+    """A function, which only Python can give."""
+
+    def holds(self, value: object) -> bool:
+        return callable(value)
+
+    def __str__(self) -> str:
+        return "a function"
 
 
 class Anything(Domain):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnkit.options.domains import Anything, Choice, Flag, PathName, Whole
+from rnnkit.options.domains import Anything, Choice, Flag, Function, PathName, Whole
 from rnnkit.options.names import AUGMENTATIONS, IMAGE_ENCODERS, INPUTS
 from rnnkit.options.table import DATA, NETWORK, TRAINING, option, options
 from rnnkit.vectorize.features import LEVELS
@@ -61,7 +61,7 @@ class Texts(Vocabulary):
     analyzer: Callable[[str], list[str]] | None = option(
         None,
         "a function of your own that splits a text into tokens",
-        Anything("a function"),
+        Function(),
         group=DATA,
     )
     num_words: int | None = option(

@@ -69,7 +69,7 @@ class Training:
         "seed of all that is random; None is another one each time",
         Anything("a whole number or a numpy RandomState", int),
     )
-    verbose: int = option(0, "1 shows a progress bar", Whole(0))
+    verbose: int = option(0, "1 shows a progress bar", Whole(0, flags=True))
 
 
 @options

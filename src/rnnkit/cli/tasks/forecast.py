@@ -41,11 +41,11 @@ class Forecast(Task["SequenceRegressor", "np.ndarray", None]):
         *,
         id: opt.Id,  # noqa: A002 - the option's name
         time: opt.Time,
-        features: opt.Features,
+        feature: opt.Feature,
         ignore: opt.Ignore,
     ) -> Dataset[np.ndarray, None]:
         """Series alone."""
-        return read_series(path, Columns(id, time, features, ignore))
+        return read_series(path, Columns(id, time, feature, ignore))
 
     def predict(
         self,
@@ -55,13 +55,13 @@ class Forecast(Task["SequenceRegressor", "np.ndarray", None]):
         *,
         id: opt.Id,  # noqa: A002
         time: opt.Time,
-        features: opt.Features,
+        feature: opt.Feature,
         ignore: opt.Ignore,
     ) -> Iterator[Answer]:
         """The next values of each series."""
         self.refuse_standard_input(inputs)
         for path in inputs:
-            found = read_series(Path(path), Columns(id, time, features, ignore))
+            found = read_series(Path(path), Columns(id, time, feature, ignore))
             for name, rows in zip(names_of(found), model.predict(found.X), strict=True):
                 values = rows[-1].reshape(-1).tolist()
                 fields = [str(name), *(f"{value:.6g}" for value in values)]

@@ -47,7 +47,7 @@ class Series(Task["SequenceClassifier", "np.ndarray", str]):
         *,
         id: opt.Id,  # noqa: A002 - the option's name
         time: opt.Time,
-        features: opt.Features,
+        feature: opt.Feature,
         ignore: opt.Ignore,
         label: opt.Label,
     ) -> Dataset[np.ndarray, str]:
@@ -55,7 +55,7 @@ class Series(Task["SequenceClassifier", "np.ndarray", str]):
         from rnnkit import data
         from rnnkit.data.textfile import extension
 
-        columns = Columns(id, time, features, ignore)
+        columns = Columns(id, time, feature, ignore)
         if extension(path) == ".ts":
             columns.refuse_for(path, label=label)
             found = data.read_ts(path)
@@ -75,13 +75,13 @@ class Series(Task["SequenceClassifier", "np.ndarray", str]):
         *,
         id: opt.Id,  # noqa: A002
         time: opt.Time,
-        features: opt.Features,
+        feature: opt.Feature,
         ignore: opt.Ignore,
     ) -> Iterator[Answer]:
         """The label of each series."""
         self.refuse_standard_input(inputs)
         for path in inputs:
-            found = read_series(Path(path), Columns(id, time, features, ignore))
+            found = read_series(Path(path), Columns(id, time, feature, ignore))
             names = names_of(found)
             yield from class_answers(model, found.X, names, called="id", proba=asked.proba)
 

@@ -25,7 +25,7 @@ class Columns:
 
     id: str | None
     time: str | None
-    features: list[str] | None
+    feature: list[str] | None
     ignore: list[str] | None
 
     def refuse_for(self, path: Path, **others: str | None) -> None:
@@ -61,7 +61,7 @@ def read_table(path: Path, columns: Columns, label: str | None = None) -> Series
         id=columns.id,
         time=columns.time,
         label=label,
-        features=columns.features or None,
+        features=columns.feature or None,
         ignore=columns.ignore or (),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from rnnkit.codecs import AnyExamples
+from rnnkit.errors import InputError
 from rnnkit.packed import Layout
 
 __all__ = ["Encoded", "Output", "Start"]
@@ -44,8 +45,9 @@ class Output:
 
     @property
     def known(self) -> Tensor:
-        """The targets, which a batch of training has."""
-        assert self.targets is not None
+        """The targets. Raises InputError where there are none, as for a loss without y."""
+        if self.targets is None:
+            raise InputError("y is None, but a loss needs targets: one for each example of X.")
         return self.targets
 
 
