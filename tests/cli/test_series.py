@@ -147,3 +147,14 @@ def test_options_of_series_do_not_fit_a_model_of_texts(run, models, data, table)
     assert (result.code, "--id is for models of series" in result.err) == (2, True)
     result = run("evaluate", models["classify"], table, "--id", "firm")
     assert "--id does not fit a SequenceClassifier of `train classify`" in result.err
+
+
+def test_compare_counts_the_seconds_of_training_alone(run, ts_file, monkeypatch):
+    fit, fitted = rnnkit.SequenceClassifier.fit, []
+    monkeypatch.setattr(
+        rnnkit.SequenceClassifier, "fit", lambda *given: fitted.append(fit(*given)) or fitted[-1]
+    )
+    cells = ("--cell", "gru", "--cell", "none")
+    told = json.loads(run("compare", "series", ts_file, *cells, *SMALL, "--json").out)
+    trained = [sum(epoch["seconds"] for epoch in one.history_.epochs) for one in fitted]
+    assert [row["seconds"] for row in told["rows"]] == [round(one, 3) for one in trained]
