@@ -234,10 +234,13 @@ def test_a_target_for_a_whole_series_is_no_target_of_its_steps():
 
 
 @pytest.mark.parametrize(("output", "y"), [("last", [1.0, 2.0, 3.0, 4.0]), ("step", None)])
-def test_what_was_learnt_answers_as_it_did_when_output_is_set_for_the_next_fit(output, y):
+def test_what_was_learnt_answers_as_it_did_when_output_is_set_for_the_next_fit(output, y, tmp_path):
     X = walks(4)
     model = SequenceRegressor(output=output, **SMALL).fit(X, y)
     before, score = model.predict(X), model.score(X, y)
     model.set_params(output="step" if output == "last" else "last")
     np.testing.assert_array_equal(np.concatenate(model.predict(X), axis=None), np.ravel(before))
     assert model.score(X, y) == score
+    model.save(tmp_path / "m.rnn")
+    loaded = rnnkit.load(tmp_path / "m.rnn")
+    assert (loaded.output, loaded.score(X, y)) == (model.output, score)

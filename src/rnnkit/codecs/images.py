@@ -18,6 +18,7 @@ from rnnkit.vectorize import ImageVectorizer, SeriesVectorizer
 
 __all__ = [
     "Pictures",
+    "alike",
     "has_features",
     "image_vectorizer",
     "load_images",

@@ -16,7 +16,14 @@ from rnnkit.errors import InputError
 from rnnkit.options import TaggerOptions
 from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, WordVectorizer, used_steps
 
-__all__ = ["LabelRows", "StepLabelCodec", "TaggerCodec", "spelled_sentences"]
+__all__ = [
+    "LabelRows",
+    "StepLabelCodec",
+    "TaggerCodec",
+    "given_labels",
+    "refuse_empty",
+    "spelled_sentences",
+]
 
 In = TypeVar("In")
 

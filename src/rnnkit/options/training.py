@@ -21,7 +21,7 @@ class Training:
 
     init: str = option(
         "orthogonal",
-        "initial values of the recurrent layers; see `rnnkit.cells.initialize_`",
+        "initial values of the recurrent layers; see rnnkit.cells.initialize_",
         Choice(SCHEMES),
     )
     forget_bias: float = option(
@@ -38,8 +38,8 @@ class Training:
     warmup: float = option(0.0, "share of all steps over which the rate rises", Share())
     bptt: object = option(
         None,
-        "how far gradients go back through time, such as 'truncated(50, 100)'; None is to the "
-        "first step",
+        "how far gradients go back through time, such as 'truncated(50, 100)'; None is as far "
+        "as the first step",
         Anything("a policy of rnnkit.bptt, or its text", str),
     )
     clip_norm: float | None = option(
@@ -56,7 +56,7 @@ class Training:
     batch_size: int = option(32, "examples of a step", Whole(1))
     max_epochs: int = option(10, "passes over the data at most", Whole(1))
     patience: int | None = option(
-        None, "stop after so many epochs that are no better in `monitor`", Whole(1)
+        None, "stop after so many epochs in which the figure of monitor is no better", Whole(1)
     )
     monitor: str = option(
         "loss", "which figure of held-out examples says the best epoch", Choice(["loss"])

@@ -15,6 +15,10 @@ from rnnkit.options.names import IMAGE_ENCODERS
 from rnnkit.vectorize import WordVectorizer
 
 __all__ = [
+    "AROUND_A_SOURCE",
+    "AROUND_A_WORD",
+    "BEFORE_EACH_STEP",
+    "LAST_TOKENS",
     "augmentation",
     "check_images",
     "encoder",

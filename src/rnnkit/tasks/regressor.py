@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from rnnkit.codecs import AnyExamples, ForecasterCodec, RegressorCodec
+from rnnkit.codecs.codec import Given, Json
 from rnnkit.codecs.reading import required
 from rnnkit.codecs.regressor import NEEDS_Y
 from rnnkit.errors import OptionError
@@ -182,7 +183,7 @@ class SequenceRegressor(
         if not self._goes_on:
             raise OptionError(
                 f"{what} goes on from step to step, which needs output='step' in one direction "
-                f"(output={self.output!r}, bidirectional={self.bidirectional!r})."
+                f"(bidirectional=False or None) when it is fitted."
             )
 
     def _check_options(self) -> None:
@@ -192,6 +193,11 @@ class SequenceRegressor(
 
     def _codec_type(self) -> type[RegressorCodec]:
         return ForecasterCodec if self._each_step else RegressorCodec
+
+    def _codec_from(self, data: Json, given: Given) -> RegressorCodec:
+        # As it was fitted: `output` may have been set for another fit since.
+        codec_type = ForecasterCodec if "differences" in data else RegressorCodec
+        return codec_type.from_json(data, given)
 
     def _examples(self, codec: RegressorCodec, X: object, y: object) -> AnyExamples:
         if isinstance(codec, ForecasterCodec):

@@ -40,6 +40,7 @@ from rnnkit.batch import Batches
 from rnnkit.bptt import policy_of
 from rnnkit.cells import initialize_, set_bptt
 from rnnkit.codecs import AnyExamples, Codec
+from rnnkit.codecs.codec import Given, Json
 from rnnkit.diagnose import Subject
 from rnnkit.errors import OptionError, TrainingError
 from rnnkit.learn import BatchLoss, Callback, History, ProgressBar, SizedBatches, Trainer
@@ -133,6 +134,10 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
     def _examples(self, codec: C, X: object, y: object) -> AnyExamples:
         """Inputs and targets like those of the fit, as the codec reads them."""
         return codec.read(X, self._check_targets(y))
+
+    def _codec_from(self, data: Json, given: Given) -> C:
+        """The codec that a file describes."""
+        return self._codec_type().from_json(data, given)
 
     def _start(self, codec: C) -> Start | None:  # noqa: ARG002 - most begin from nothing
         """What a fit begins with, if that is not nothing."""
@@ -458,7 +463,7 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
         given: the callables that the file cannot hold, by parameter name.
         """
         estimator = cls(**files.parameters_from(header, given))
-        codec = estimator._codec_type().from_json(files.codec_of(header), given)
+        codec = estimator._codec_from(files.codec_of(header), given)
         plan = Plan.from_json(header["plan"]) if "plan" in header else estimator._plan(codec)
         files.restore_columns(estimator, header["table"])
         estimator.codec_, estimator.plan_ = codec, plan

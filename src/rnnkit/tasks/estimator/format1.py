@@ -24,6 +24,8 @@ def _nothing(params: Json, state: Json) -> Json:  # noqa: ARG001 - the others' f
 
 
 def _regressor(params: Json, state: Json) -> Json:
+    if params["output"] != "step":
+        return {}
     return {"differences": state["forecasts"] and params["differences"]}
 
 
