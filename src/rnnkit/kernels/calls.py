@@ -229,7 +229,7 @@ def _check_cell(spec: CellSpec, inputs: Inputs) -> tuple[int, torch.dtype]:
             f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
             f"{tuple(weight_hh.shape)}, but matrices were expected."
         )
-    rows, gates = len(weight_ih), spec.num_blocks
+    rows, gates = weight_ih.shape[0], spec.num_blocks
     if rows % gates or (weight_hr is None and weight_hh.shape[1] != rows // gates):
         raise ShapeError(
             f"weight_ih and weight_hh have shapes {tuple(weight_ih.shape)} and "
