@@ -17,7 +17,7 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -31,7 +31,6 @@ __all__ = [
     "BFLOAT16",
     "FORMAT_VERSION",
     "Header",
-    "Json",
     "count_numbers",
     "read",
     "read_header",
@@ -39,9 +38,6 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 2
-
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
-"""What JSON can hold."""
 
 Header: TypeAlias = dict[str, Any]
 """Plain JSON by name."""

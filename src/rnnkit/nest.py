@@ -1,19 +1,22 @@
-"""Nests of arrays: what a state is, whatever module keeps it."""
+"""Nests of arrays, which is what a state is, whatever module keeps it; and of plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from rnnkit.errors import InputError
 
-__all__ = ["Array", "Nest", "arrays_of", "map_arrays"]
+__all__ = ["Array", "Json", "Nest", "arrays_of", "map_arrays"]
 
 A = TypeVar("A")
 N = TypeVar("N")
 
 Nest: TypeAlias = A | tuple["Nest[A]", ...] | list["Nest[A]"] | dict[str, "Nest[A]"] | None
 """An array, None, or tuples, lists and dicts of such, nested as deep as you like."""
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""What JSON can hold."""
 
 
 class Array(Protocol):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from rnnkit.cli.output import Json
 from rnnkit.errors import DataError
+from rnnkit.nest import Json
 
 __all__ = ["Dataset", "OneText"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnkit import __version__
-from rnnkit.cli.output import Json, print_json, print_line
+from rnnkit.cli.output import print_json, print_line
 from rnnkit.cli.tasks import AnyDataset, AnyTask, Value, own_columns, task_of
 from rnnkit.cli.training import check_writable
 from rnnkit.diagnose import (
@@ -24,6 +24,7 @@ from rnnkit.diagnose import (
 )
 from rnnkit.errors import InputError
 from rnnkit.learn.history import Record
+from rnnkit.nest import Json
 from rnnkit.ship import Section, load, page, write_page
 from rnnkit.tasks import AnyEstimator
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["Json", "human_size", "print_json", "print_line", "print_table", "say"]
+from rnnkit.nest import Json
 
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
-"""What JSON can hold."""
+__all__ = ["human_size", "print_json", "print_line", "print_table", "say"]
 
 # Wide enough that no table is cut where output is not a terminal.
 _PIPE_WIDTH = 400

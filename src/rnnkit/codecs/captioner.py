@@ -66,10 +66,7 @@ class CaptionerCodec(Codec[Any, list[list[str]]]):
         """See `Codec.read`. Files of images are not yet opened."""
         pictures = isinstance(self.vectorizer, ImageVectorizer)
         images = read_pictures(X) if pictures else read_features(X)
-        if y is None:
-            return Examples(images)
-        captions = read_captions_of(y, "y")
-        return Examples(images, captions)
+        return Examples(images, None if y is None else read_captions_of(y, "y"))
 
     def learn(
         self,

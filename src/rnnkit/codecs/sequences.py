@@ -10,9 +10,23 @@ import numpy as np
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sequences
 from rnnkit.codecs.reading import read_like, read_sequences
 from rnnkit.options import SequenceOptions
-from rnnkit.vectorize import IdVectorizer, SeriesVectorizer, SubwordVectorizer, TextVectorizer
+from rnnkit.options.inputs import Series
+from rnnkit.vectorize import (
+    IdVectorizer,
+    SeriesVectorizer,
+    SubwordVectorizer,
+    TextVectorizer,
+    WordVectorizer,
+)
 
-__all__ = ["SequenceCodec", "Vectorizer", "token_labels"]
+__all__ = [
+    "NUMBERS",
+    "SequenceCodec",
+    "Vectorizer",
+    "number_vectorizer",
+    "rare_tokens",
+    "token_labels",
+]
 
 Vectorizer = TextVectorizer | SeriesVectorizer | IdVectorizer
 T = TypeVar("T")
@@ -62,7 +76,7 @@ class SequenceCodec(Codec[Any, T]):
 
     def rare(self) -> list[int]:
         """See `Codec.rare`."""
-        return [] if isinstance(self.vectorizer, SeriesVectorizer) else list(self.vectorizer.rare())
+        return rare_tokens(self.vectorizer)
 
     def step_labels(self, one: Any) -> list[str]:
         """The tokens as the vocabulary has them, ids, or the numbers of a series' steps."""
@@ -82,21 +96,27 @@ class SequenceCodec(Codec[Any, T]):
                 config, analyzer=given.get("analyzer")
             )
         else:
-            vectorizer = _NUMBERS[kind].from_config(config)
+            vectorizer = NUMBERS[kind].from_config(config)
         return cls(kind, vectorizer, data["window"])
 
 
-_NUMBERS: dict[str, type[SeriesVectorizer] | type[IdVectorizer]] = {
+NUMBERS: dict[str, type[SeriesVectorizer] | type[IdVectorizer]] = {
     "series": SeriesVectorizer,
     "ids": IdVectorizer,
 }
+"""What makes rows of numbers, by the kind of the sequences."""
+
+
+def number_vectorizer(options: Series, kind: str) -> SeriesVectorizer | IdVectorizer:
+    """One of `NUMBERS`, which has learnt nothing."""
+    if kind == "series":
+        return SeriesVectorizer(scale=options.scale, missing=options.missing)
+    return IdVectorizer()
 
 
 def _vectorizer(options: SequenceOptions, kind: str) -> Vectorizer:
-    if kind == "series":
-        return SeriesVectorizer(scale=options.scale, missing=options.missing)
-    if kind == "ids":
-        return IdVectorizer()
+    if kind in NUMBERS:
+        return number_vectorizer(options, kind)
     return TextVectorizer(
         level=options.level,
         lower=options.lower,
@@ -110,6 +130,11 @@ def _vectorizer(options: SequenceOptions, kind: str) -> Vectorizer:
         max_length=options.max_length,
         truncating=options.truncating,
     )
+
+
+def rare_tokens(vectorizer: Vectorizer | WordVectorizer) -> list[int]:
+    """Indices of tokens that training saw once; a series has none."""
+    return [] if isinstance(vectorizer, SeriesVectorizer) else list(vectorizer.rare())
 
 
 def token_labels(vectorizer: Vectorizer | SubwordVectorizer, sequence: Any) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.codecs.codec import Codec, Examples, Given, Json, Sentences, Sequences
 from rnnkit.codecs.labels import Labels
 from rnnkit.codecs.reading import read_like, read_numbers, read_sequences, required
-from rnnkit.codecs.sequences import token_labels
+from rnnkit.codecs.sequences import NUMBERS, number_vectorizer, rare_tokens, token_labels
 from rnnkit.data.inputs import check_same_length
 from rnnkit.errors import InputError
 from rnnkit.options import TaggerOptions
@@ -82,13 +82,7 @@ class TaggerCodec(StepLabelCodec[Any]):
     vectorizer: what makes numbers of them. spells: whether words are read by character too.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        vectorizer: WordVectorizer | SeriesVectorizer | IdVectorizer,
-        *,
-        spells: bool,
-    ) -> None:
+    def __init__(self, kind: str, vectorizer: StepVectorizer, *, spells: bool) -> None:
         self.kind, self.vectorizer, self.spells = kind, vectorizer, spells
 
     @classmethod
@@ -141,7 +135,7 @@ class TaggerCodec(StepLabelCodec[Any]):
 
     def rare(self) -> list[int]:
         """See `Codec.rare`."""
-        return [] if isinstance(self.vectorizer, SeriesVectorizer) else list(self.vectorizer.rare())
+        return rare_tokens(self.vectorizer)
 
     def step_labels(self, one: Any) -> list[str]:
         """The words, ids, or numbers of steps."""
@@ -161,24 +155,16 @@ class TaggerCodec(StepLabelCodec[Any]):
     @classmethod
     def from_json(cls, data: Json, given: Given) -> Self:
         """What `to_json` wrote."""
-        vectorizer = _VECTORIZERS[data["kind"]].from_config(data["vectorizer"])
-        codec = cls(data["kind"], vectorizer, spells=data["spells"])
+        kind, config = data["kind"], data["vectorizer"]
+        vectorizer = (WordVectorizer if kind == "text" else NUMBERS[kind]).from_config(config)
+        codec = cls(kind, vectorizer, spells=data["spells"])
         codec.labels = Labels.from_json(data)
         return codec
 
 
-_VECTORIZERS: dict[str, type[WordVectorizer] | type[SeriesVectorizer] | type[IdVectorizer]] = {
-    "text": WordVectorizer,
-    "series": SeriesVectorizer,
-    "ids": IdVectorizer,
-}
-
-
 def _vectorizer(options: TaggerOptions, kind: str) -> StepVectorizer:
-    if kind == "series":
-        return SeriesVectorizer(scale=options.scale, missing=options.missing)
-    if kind == "ids":
-        return IdVectorizer()
+    if kind in NUMBERS:
+        return number_vectorizer(options, kind)
     return WordVectorizer(
         lower=options.lower,
         normalize=options.normalize,

@@ -66,11 +66,7 @@ class TranslatorCodec(Codec[Text, list[Text]]):
 
     def read(self, X: object, y: object = None) -> Examples[Text, list[Text]]:
         """See `Codec.read`."""
-        sources = read_texts(X, "X")
-        if y is None:
-            return Examples(sources)
-        targets = read_texts(y, "y")
-        return Examples(sources, targets)
+        return Examples(read_texts(X, "X"), None if y is None else read_texts(y, "y"))
 
     def learn(
         self,

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from rnnkit import randomness
-from rnnkit.archive import Json
 from rnnkit.bptt import Full, Loss, Policy, RandomTruncated, Tensors, Truncated, policy_of
 from rnnkit.cells import spec_of
 from rnnkit.diagnose.flow import plain
 from rnnkit.diagnose.plotting import Panels, figure
 from rnnkit.diagnose.subject import Model, Subject, kept_gradients, subject_of
 from rnnkit.errors import InputError, OptionError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from torch import nn
 
-from rnnkit.archive import Json
 from rnnkit.bptt import Loss, Tensors
 from rnnkit.cells import spec_of
 from rnnkit.diagnose.plotting import Draw, Panels, figure
@@ -17,6 +16,7 @@ from rnnkit.diagnose.recurrences import Held, RecurrentWeights, hold, recurrence
 from rnnkit.diagnose.subject import Model, Subject, kept_gradients, subject_of
 from rnnkit.diagnose.watching import Walk, Watched, mean_by_lag, watched
 from rnnkit.errors import InputError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from rnnkit.archive import Json
 from rnnkit.bptt import Tensors
 from rnnkit.diagnose.flow import plain
 from rnnkit.diagnose.plotting import Draw, Panels, figure
 from rnnkit.diagnose.recurrences import Held, hold
 from rnnkit.diagnose.subject import Model, kept_gradients, subject_of
 from rnnkit.errors import InputError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

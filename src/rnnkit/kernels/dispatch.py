@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,8 +40,8 @@ NATIVE, TORCH, REFERENCE = NAMES = ("native", "torch", "reference")
 _TORCH_KERNELS: dict[str, Kernel] = {
     "fused_lstm": fused.fused_lstm,
     "unrolled_gru": unrolled.unrolled_gru,
-    "unrolled_relu": unrolled.unrolled_relu,
-    "unrolled_tanh": unrolled.unrolled_tanh,
+    "unrolled_relu": partial(unrolled.unrolled_rnn, relu=True),
+    "unrolled_tanh": partial(unrolled.unrolled_rnn, relu=False),
 }
 
 _forced: ContextVar[str | None] = ContextVar("rnnkit_kernel", default=None)

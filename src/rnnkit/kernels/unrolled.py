@@ -20,7 +20,7 @@ from rnnkit.kernels.interface import State, Weights, walk
 from rnnkit.packed import Layout
 from rnnkit.recurrence import CellSpec
 
-__all__ = ["unrolled_gru", "unrolled_relu", "unrolled_tanh"]
+__all__ = ["unrolled_gru", "unrolled_rnn"]
 
 
 # The arguments are those of every kernel (`rnnkit.kernels.interface`). h_n costs nothing here, so
@@ -46,37 +46,18 @@ def unrolled_gru(
     return output, _last(output, layout, reverse=reverse)
 
 
-def unrolled_tanh(
+def unrolled_rnn(
     spec: CellSpec,  # noqa: ARG001
     data: Tensor,
     layout: Layout,
     state: State,
     weights: Weights,
     *,
+    relu: bool,
     reverse: bool = False,
     need_state: bool = True,  # noqa: ARG001
 ) -> tuple[Tensor, State]:
-    """Run an RNN of tanh."""
-    return _run_rnn(data, layout, state, weights, reverse, relu=False)
-
-
-def unrolled_relu(
-    spec: CellSpec,  # noqa: ARG001
-    data: Tensor,
-    layout: Layout,
-    state: State,
-    weights: Weights,
-    *,
-    reverse: bool = False,
-    need_state: bool = True,  # noqa: ARG001
-) -> tuple[Tensor, State]:
-    """Run an RNN of max(0, .)."""
-    return _run_rnn(data, layout, state, weights, reverse, relu=True)
-
-
-def _run_rnn(
-    data: Tensor, layout: Layout, state: State, weights: Weights, reverse: bool, *, relu: bool
-) -> tuple[Tensor, State]:
+    """Run an RNN of tanh, or of max(0, .)."""
     bias = weights.bias_ih
     bias = bias if weights.bias_hh is None or bias is None else bias + weights.bias_hh
     projected = F.linear(data, weights.weight_ih, bias)

@@ -8,16 +8,14 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from rnnkit.errors import ArchiveError
+from rnnkit.nest import Json
 
-__all__ = ["Json", "Nested", "State", "from_json", "to_json"]
+__all__ = ["Nested", "State", "from_json", "to_json"]
 
 State: TypeAlias = Mapping[str, Any]
 """What a `state_dict` gives: nested dicts, lists, tuples, plain values and tensors."""
 
 Plain: TypeAlias = bool | int | float | str | None
-
-Json: TypeAlias = "Plain | Sequence[Json] | Mapping[str, Json]"
-"""What JSON can hold."""
 
 Nested: TypeAlias = (
     "Tensor | Plain | Sequence[Nested] | Mapping[str, Nested] | Mapping[int, Nested]"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from rnnkit.cli import options as opt
 from rnnkit.cli.dataset import Dataset
-from rnnkit.cli.output import Json
 from rnnkit.cli.tasks.labels import step_labels, step_report
 from rnnkit.cli.tasks.task import Answer, Asked, Report, Task
 from rnnkit.errors import InputError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from rnnkit.data import Video

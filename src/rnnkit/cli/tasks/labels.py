@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rnnkit.cli.output import Json
 from rnnkit.cli.tasks.task import Answer, Report, Table
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from rnnkit.metrics import LabelScores, RankingScores

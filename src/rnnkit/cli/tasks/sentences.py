@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rnnkit.cli.output import Json
 from rnnkit.cli.tasks.task import Asked, Report
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from rnnkit.metrics import CaptionScores, TranslationScores

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnkit.cli.dataset import Dataset
-from rnnkit.cli.output import Json
 from rnnkit.errors import DataError, OptionError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, get_type_hints
 
 from rnnkit.cli.dataset import Dataset, Example, Target
-from rnnkit.cli.output import Json
 from rnnkit.errors import DataError, InputError
+from rnnkit.nest import Json
 
 if TYPE_CHECKING:
     from rnnkit.tasks import AnyEstimator
@@ -67,7 +68,7 @@ class Report:
     table: Table | None = None
 
 
-class Task(Generic[Model, Example, Target]):
+class Task(ABC, Generic[Model, Example, Target]):
     """A kind of data and the estimator that learns it, as the command line offers them.
 
     name: of `rnnkit train NAME`. help: one line. noun: what examples are called.
@@ -101,9 +102,9 @@ class Task(Generic[Model, Example, Target]):
     Each keyword is an option of `predict` that says where in a file the examples are.
     """
 
+    @abstractmethod
     def evaluate(self, model: Model, dataset: Dataset[Example, Target]) -> Report:
         """How good the model is on the examples."""
-        raise NotImplementedError
 
     def recognizes(self, model: AnyEstimator) -> bool:
         """Whether it is this task that a model was trained for."""

@@ -272,18 +272,18 @@ class SequenceEstimator(Training, BaseEstimator, ABC, Generic[C, B]):  # type: i
             named = {} if classes is None else {"classes": classes}
             codec, examples = self._codec_type().begin(self, X, self._check_targets(y), **named)
         self._check_columns(codec, X, reset=not begun)
-        running: Trainer | None = getattr(self, "_trainer", None)
+        trainer: Trainer | None = getattr(self, "_trainer", None)
         self._calls = call = getattr(self, "_calls", 0) + 1
         seed = seed_of(self.random_state)
         # Each call has its own order and dropout, or the same units would be dropped every time.
         with randomness.using(torch.Generator().manual_seed(seed + call)):
             data = self._encode(codec, examples) if begun else self._begin_fit(codec, examples)
-            if running is None:
-                running = self._trainer = self._make_trainer([], watched=False)
-            running.running.seed, running.running.calls = seed, call
+            if trainer is None:
+                trainer = self._trainer = self._make_trainer([], watched=False)
+            trainer.running.seed, trainer.running.calls = seed, call
             self.module_.train()
             for batch in self._next_batches(data, seed, call):
-                running.train_batch(batch)
+                trainer.train_batch(batch)
             self.module_.eval()
 
     def _begin_fit(self, codec: C, examples: AnyExamples) -> Encoded[B]:
